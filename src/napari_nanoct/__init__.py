@@ -1,0 +1,32 @@
+"""napari-nanoct: enhance reconstructed nano-CT tomograms with UTSR.
+
+The public functions are imported on first use, so that ``import napari_nanoct`` and the shell's ``--help`` stay fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_nanoct.enhance import enhance_volume
+    from napari_nanoct.errors import UserError
+    from napari_nanoct.volumes import Volume, open_volume
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "UserError": "errors",
+    "Volume": "volumes",
+    "enhance_volume": "enhance",
+    "open_volume": "volumes",
+}
+
+__all__ = ["UserError", "Volume", "__version__", "enhance_volume", "open_volume"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its room on first use."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'napari_nanoct' has no attribute {name!r}")
+    return getattr(import_module(f"napari_nanoct.{_PUBLIC[name]}"), name)

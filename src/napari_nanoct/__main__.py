@@ -1,0 +1,6 @@
+"""``python -m napari_nanoct`` is the shell command ``nanoct``."""
+
+from napari_nanoct.cli import main
+
+if __name__ == "__main__":
+    main()
