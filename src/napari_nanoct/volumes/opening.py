@@ -1,0 +1,140 @@
+"""Open a tomogram in any of the formats that are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.volumes.geometry import Geometry, Triple
+from napari_nanoct.volumes.units import unit_name
+from napari_nanoct.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    import dask.array as da
+    import zarr
+    from numpy.typing import NDArray
+
+FORMATS = "a folder of TIFF slices, TIFF (.tif, .tiff), Zarr and OME-Zarr folders, and NumPy (.npy)"
+"""What `open_volume` reads, in words."""
+
+TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx", ".nexus")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a format's own reader found."""
+
+    levels: tuple[da.Array, ...]
+    geometry: Geometry = Geometry()  # noqa: RUF009 - frozen
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_volume(
+    source: str | os.PathLike[str] | NDArray[Any] | da.Array | zarr.Array[Any],
+    *,
+    voxel_size: float | Triple | None = None,
+    unit: str | None = None,
+) -> Volume:
+    """Open a tomogram lazily: nothing but headers is read until voxels are asked for.
+
+    Parameters
+    ----------
+    source
+        A folder of TIFF slices, a TIFF, Zarr, OME-Zarr or .npy file, or an array of shape (z, y, x). One slice (y, x)
+        becomes a volume of depth 1.
+    voxel_size
+        Overrides what the file says: one number, or (z, y, x). An offset that the file gives stays at the same voxel.
+    unit
+        Unit of `voxel_size`, in any usual spelling ("nm", "um", "micrometer"). Left out: the file's unit.
+
+    Returns
+    -------
+    Volume
+        Lazy voxels in their native dtype, with geometry, pyramid and metadata.
+
+    Raises
+    ------
+    UserError
+        If there is nothing there, or something that is not a volume: one sentence that names the file and the way out.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = Path(source).expanduser()
+        name, where = _short_name(path), str(path)
+        label = f"{path}"
+    else:
+        name, where, label = "array", "array", "The array"
+    try:
+        opened = _open_path(path) if where != "array" else _open_array(source)
+        geometry = _overridden(opened.geometry, voxel_size, unit)
+    except UserError as error:
+        raise UserError(f"{label}: {str(error).rstrip('.')}.") from error
+    return Volume(opened.levels[0], geometry, where, name, opened.levels, opened.metadata)
+
+
+def _open_path(path: Path) -> Opened:
+    from napari_nanoct.volumes import lazy
+
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise UserError("there is no such file or folder; check the path")
+    if path.is_dir():
+        from napari_nanoct.volumes import omezarr_read, tiff
+
+        return omezarr_read.open_zarr(path) if omezarr_read.is_zarr(path) else tiff.open_folder(path)
+    if suffix in HDF5:
+        raise UserError(f"HDF5 is not read yet; convert it to one of these: {FORMATS}")
+    if suffix == ".npy":
+        return Opened((lazy.open_npy(path),))
+    if suffix in TIFF:
+        from napari_nanoct.volumes import tiff
+
+        return tiff.open_file(path)
+    raise UserError(f"this format is not read; these are: {FORMATS}")
+
+
+def _open_array(source: Any) -> Opened:
+    import dask.array as da
+    import numpy as np
+
+    from napari_nanoct.volumes import lazy
+
+    if not (hasattr(source, "shape") and hasattr(source, "dtype")):
+        raise UserError(f"{type(source).__name__} is neither a path nor an array of shape (z, y, x)")
+    shape = lazy.as_stack(tuple(source.shape))
+    if hasattr(source, "store") and hasattr(source, "chunks"):
+        from napari_nanoct.volumes import omezarr_read
+
+        array = omezarr_read.lazy_zarr(source)
+    elif isinstance(source, da.Array):
+        array = source
+    else:
+        array = da.from_array(np.asarray(source), chunks=(lazy.SLAB, -1, -1)[-source.ndim :], name=False)
+    return Opened((lazy.native(array.reshape(shape) if array.ndim == 2 else array),))
+
+
+def _overridden(geometry: Geometry, voxel_size: float | Triple | None, unit: str | None) -> Geometry:
+    """`geometry` with what the user says instead of what the file says."""
+    if unit is not None:
+        name = unit_name(unit)
+        if name == "pixel" and unit.strip().lower() not in ("pixel", "pixels"):
+            raise UserError(f"{unit!r} is not a unit of length; write nm, um, mm or pixel")
+        geometry = replace(geometry, unit=name)
+    if voxel_size is None:
+        return geometry
+    size = (voxel_size, voxel_size, voxel_size) if isinstance(voxel_size, int | float) else voxel_size
+    resized = replace(geometry, voxel_size=size)
+    z, y, x = (t * new / s for t, s, new in zip(geometry.origin, geometry.voxel_size, resized.voxel_size, strict=True))
+    return replace(resized, origin=(z, y, x))
+
+
+def _short_name(path: Path) -> str:
+    name = path.resolve().name
+    for ending in (".ome.zarr", ".zarr", ".ome.tiff", ".ome.tif", *TIFF, ".npy"):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)] or name
+    return name
