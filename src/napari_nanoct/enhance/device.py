@@ -1,0 +1,121 @@
+"""Where the network runs, and in which precision: chosen by what exists and by a short measurement."""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_nanoct.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+# Side of the square that the measurement runs on. On a GPU a small one would measure launches, not arithmetic.
+SIDE = {"cpu": 256, "cuda": 1024, "mps": 512}
+# bfloat16 must pay: a near tie would be decided another way in the next process.
+GAIN = 1.25
+# It must also agree with float32 on a test picture of range 0..1, by rms.
+TOLERANCE = 5e-3
+
+_timings: dict[tuple[str, str, str], Timing] = {}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A measurement of one network on one device: chosen precision and seconds per input pixel in it."""
+
+    precision: str
+    seconds_per_pixel: float
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; ``"auto"`` takes the first of cuda, mps and cpu that exists.
+
+    Raises
+    ------
+    UserError
+        If there is no such device; the sentence names those that exist.
+    """
+    import torch
+
+    present = devices()
+    if name == "auto":
+        return torch.device(present[0])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in present:
+        raise UserError(f"device {name!r} does not exist here; choose {' or '.join(['auto', *present])}")
+    return torch.device(wanted)
+
+
+def devices() -> list[str]:
+    """Return the names of the devices that exist here, the fastest first; ``"cpu"`` is always the last."""
+    import torch
+
+    present = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [*present, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def describe(device: torch.device) -> str:
+    """Return what the device is, for the record: ``"cuda:0 (NVIDIA H200)"``."""
+    import torch
+
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.processor() or platform.machine()})"
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return the context in which the network runs in that precision."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def measure(network: torch.nn.Module, key: str, device: torch.device, precision: str = "auto") -> Timing:
+    """Time the network on a small picture and choose its precision; once per process for each network and device.
+
+    Parameters
+    ----------
+    network : Module
+        On `device`, in eval mode.
+    key : str
+        What tells this network from others: its sha256.
+    device : torch.device
+    precision : str
+        ``"auto"`` for the faster one (bfloat16 only where it clearly pays and agrees with float32), or one to be timed.
+    """
+    known = _timings.get((key, str(device), precision))
+    if known:
+        return known
+    import torch
+
+    side = SIDE.get(device.type, 256)
+    picture = torch.rand((1, 1, side, side), generator=torch.Generator().manual_seed(0)).to(device)
+
+    def run(kind: str) -> tuple[float, torch.Tensor]:
+        times = []
+        for _ in range(3):  # the first one warms up
+            start = time.perf_counter()
+            with torch.inference_mode(), autocast(device, kind):
+                output = network(picture).float().cpu()  # waits for the device
+            times.append(time.perf_counter() - start)
+        return min(times[1:]) / side**2, output
+
+    if precision == "auto":
+        seconds, exact = run("float32")
+        timing = Timing("float32", seconds)
+        try:
+            fast, rounded = run("bfloat16")
+        except RuntimeError as error:  # a device that has no bfloat16
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+        else:
+            if fast * GAIN < seconds and float((rounded - exact).square().mean().sqrt()) < TOLERANCE:
+                timing = Timing("bfloat16", fast)
+    else:
+        timing = Timing(precision, run(precision)[0])
+    _timings[key, str(device), precision] = timing
+    return timing
