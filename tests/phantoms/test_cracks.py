@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from napari_nanoct.phantoms.cracks import Crack, CrackSettings, crack_share, draw_cracks
+from napari_nanoct.phantoms.packing import Particles, rotations
+
+VOXEL = 40.0
+
+
+def _plane(aperture: float, frame: np.ndarray, **others: object) -> Crack:
+    settings: dict = {"variation": 0.0, "closing": False} | others
+    return Crack(0, "through", np.full(3, 32.3 * VOXEL), frame, (1e5, 1e5), aperture, **settings)
+
+
+def _whole(crack: Crack, n: int = 64) -> np.ndarray:
+    axis = np.arange(n) * VOXEL
+    share = np.zeros((n, n, n), dtype=np.float32)
+    found = crack_share(crack, (axis, axis, axis), VOXEL)
+    if found is not None:
+        share[found[0]] = found[1]
+    return share
+
+
+@pytest.mark.parametrize("voxels", [0.5, 1.0, 2.0, 4.0])
+def test_measured_aperture_of_a_plane_crack_is_the_set_one(voxels: float) -> None:
+    for seed in range(3):
+        frame = rotations(np.random.default_rng(seed), 1)[0]
+        crack = Crack(0, "through", np.full(3, 32.3 * VOXEL), frame, (2600.0, 2600.0), voxels * VOXEL, variation=0, closing=False)
+        share = _whole(crack)
+        # Along the axis nearest to the normal, through the middle: thickness times the cosine is the aperture.
+        axis = int(np.argmax(np.abs(frame[2])))
+        middle = tuple(slice(None) if a == axis else slice(26, 39) for a in range(3))
+        measured = share[middle].sum(axis=axis).mean() * abs(frame[2, axis])
+        assert measured == pytest.approx(voxels, rel=2e-3)
+
+
+def test_a_front_closes_elliptically() -> None:
+    frame = np.eye(3)[[1, 2, 0]]
+    crack = Crack(0, "radial", np.full(3, 32 * VOXEL), frame, (800.0, 1000.0), 80.0, variation=0)
+    opening = _whole(crack).sum(axis=0) * VOXEL
+    assert opening[32, 32] == pytest.approx(80, abs=0.5)
+    assert opening[32 + 12, 32] == pytest.approx(80 * np.sqrt(1 - (12 * 40 / 800) ** 2), abs=1)
+    assert opening[32 + 21, 32] == 0
+    # The volume of a crack that closes as an ellipse is 2/3 of its area times its opening.
+    assert opening.sum() * VOXEL**2 == pytest.approx(2 / 3 * np.pi * 800 * 1000 * 80, rel=0.01)
+
+
+def test_roughness_moves_the_crack_but_keeps_its_opening() -> None:
+    frame = np.eye(3)[[1, 2, 0]]
+    settings = {"variation": 0.0, "closing": False}
+    rough = Crack(0, "through", np.full(3, 32 * VOXEL), frame, (2000.0, 2000.0), 60.0, roughness=90.0, seed=3, **settings)
+    share = _whole(rough).astype(float)[:, 8:56, 8:56]
+    thickness = share.sum(axis=0)
+    place = (share * np.arange(64)[:, None, None]).sum(axis=0) / thickness
+    assert place.std() > 1
+    slope = np.gradient(place)
+    # Across an inclined surface the opening is the same: the vertical one grows by 1 / cosine.
+    across = thickness / np.sqrt(1 + slope[0] ** 2 + slope[1] ** 2)
+    assert np.median(across) * VOXEL == pytest.approx(60, rel=0.03)
+
+
+def test_a_crack_beyond_the_grid_is_none() -> None:
+    axis = np.arange(8) * VOXEL
+    crack = Crack(0, "radial", np.full(3, 9000.0), np.eye(3), (500.0, 500.0), 80.0)
+    assert crack_share(crack, (axis, axis, axis), VOXEL) is None
+
+
+def test_draws_stay_in_their_ranges_and_in_their_particles() -> None:
+    n = 200
+    particles = Particles(np.zeros((n, 3)), np.linspace(500, 2500, n), np.tile(np.eye(3), (n, 1, 1)), np.ones(n))
+    settings = CrackSettings(aperture=(30, 90), smallest_particle=1000)
+    cracks = draw_cracks(particles, np.random.default_rng(0), settings)
+    radius = np.array([particles.radius[crack.particle] for crack in cracks])
+    assert {crack.kind for crack in cracks} == {"radial", "through", "branch"}
+    assert radius.min() >= 1000
+    # A branch is thinner than its parent; the others keep the range.
+    assert all(30 <= c.aperture <= 90 for c in cracks if c.kind != "branch")
+    assert all(c.aperture < 90 for c in cracks if c.kind == "branch")
+    assert all(np.linalg.norm(c.centre) < 1.3 * r for c, r in zip(cracks, radius, strict=True))
