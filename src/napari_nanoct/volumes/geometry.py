@@ -43,7 +43,7 @@ class Geometry:
         if self.unit != "pixel" and self.unit not in METRES:
             raise UserError(f"The unit {self.unit!r} is not one of pixel, {', '.join(METRES)}.")
         object.__setattr__(self, "voxel_size", tuple(float(size) for size in self.voxel_size))
-        object.__setattr__(self, "origin", tuple(float(place) for place in self.origin))
+        object.__setattr__(self, "origin", tuple(float(place) + 0.0 for place in self.origin))  # no -0.0
 
     def cropped(self, z0: int = 0, y0: int = 0, x0: int = 0) -> Geometry:
         """Geometry of the part that starts at voxel (z0, y0, x0)."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.volumes.volume import Shape
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -25,7 +26,7 @@ class SliceReader(Protocol):
     """A (z, y, x) stack of slices of which any range can be read from disk."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         """Number of slices, rows and columns."""
 
     @property
@@ -91,7 +92,7 @@ class NpyFile:
     """The slices of a .npy file."""
 
     path: Path
-    shape: tuple[int, int, int]
+    shape: Shape
     dtype: np.dtype[Any]
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
@@ -99,7 +100,7 @@ class NpyFile:
         return np.array(np.load(self.path, mmap_mode="r").reshape(self.shape)[start:stop])
 
 
-def as_stack(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def as_stack(shape: tuple[int, ...]) -> Shape:
     """`shape` as (z, y, x): a 2-D shape is one slice.
 
     Raises

@@ -12,7 +12,8 @@ import numpy as np
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.geometry import Geometry
-from napari_nanoct.volumes.pyramid import Shape, coarser_shape, mean_by, pyramid_plan
+from napari_nanoct.volumes.pyramid import coarser_shape, mean_by, pyramid_plan
+from napari_nanoct.volumes.volume import Shape
 
 if TYPE_CHECKING:
     import zarr

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.volumes.formats import FORMATS, HDF5, TIFF, Opened, naming
 from napari_nanoct.volumes.geometry import Geometry, Triple
 from napari_nanoct.volumes.units import unit_name
 from napari_nanoct.volumes.volume import Volume
@@ -17,21 +17,6 @@ if TYPE_CHECKING:
     import dask.array as da
     import zarr
     from numpy.typing import NDArray
-
-FORMATS = "a folder of TIFF slices, TIFF (.tif, .tiff), Zarr and OME-Zarr folders, and NumPy (.npy)"
-"""What `open_volume` reads, in words."""
-
-TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
-HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx", ".nexus")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What a format's own reader found."""
-
-    levels: tuple[da.Array, ...]
-    geometry: Geometry = Geometry()  # noqa: RUF009 - frozen
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_volume(
@@ -62,17 +47,11 @@ def open_volume(
     UserError
         If there is nothing there, or something that is not a volume: one sentence that names the file and the way out.
     """
-    if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
-        name, where = _short_name(path), str(path)
-        label = f"{path}"
-    else:
-        name, where, label = "array", "array", "The array"
-    try:
-        opened = _open_path(path) if where != "array" else _open_array(source)
+    path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
+    with naming(path or "The array"):
+        opened = _open_path(path) if path else _open_array(source)
         geometry = _overridden(opened.geometry, voxel_size, unit)
-    except UserError as error:
-        raise UserError(f"{label}: {str(error).rstrip('.')}.") from error
+    name, where = (_short_name(path), str(path)) if path else ("array", "array")
     return Volume(opened.levels[0], geometry, where, name, opened.levels, opened.metadata)
 
 

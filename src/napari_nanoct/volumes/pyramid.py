@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nanoct.volumes.geometry import Geometry
+from napari_nanoct.volumes.volume import Shape
 
 COARSEST = 256
 """The pyramid ends with the first level whose slices are no larger than this."""
-
-Shape = tuple[int, int, int]
 
 
 def pyramid_plan(shape: Shape, geometry: Geometry) -> list[Shape]:

@@ -55,3 +55,11 @@ def unit_name(text: str | None) -> str:
     key = (text or "").strip().strip("\0").lower()
     key = key.removesuffix("s").replace("metre", "meter") if "met" in key else key
     return _ALIASES.get(key, "pixel")
+
+
+def convert(value: float, unit: str, into: str) -> float:
+    """`value` of one length unit in another; unchanged where either is "pixel"."""
+    if unit == into or unit not in METRES or into not in METRES:
+        return value
+    # 0.1 micrometer is 100 nanometer, not 99.99999999999999
+    return float(f"{value * METRES[unit] / METRES[into]:.12g}")

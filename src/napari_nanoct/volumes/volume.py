@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from napari_nanoct.volumes.geometry import Geometry
 
+Shape = tuple[int, int, int]
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -46,7 +48,7 @@ class Volume:
             object.__setattr__(self, "levels", (self.data,))
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         """Number of slices, rows and columns."""
         z, y, x = self.data.shape
         return (int(z), int(y), int(x))
