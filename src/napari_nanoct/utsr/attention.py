@@ -21,8 +21,8 @@ def window_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
     Notes
     -----
-    Written out where gradients are needed on a CPU: there the backward pass of the fused kernel is an order of magnitude
-    slower. Everywhere else the fused kernel saves the memory of the score matrices.
+    Written out where gradients are needed on a CPU: there the backward pass of the fused kernel is an order of
+    magnitude slower. Everywhere else the fused kernel saves the memory of the score matrices.
     """
     if torch.is_grad_enabled() and query.device.type == "cpu":
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
@@ -34,8 +34,8 @@ def window_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 class GroupedWindowAttention(nn.Module):
     """Self-attention in square windows of another size for each group of channels (GMSA).
 
-    Query, key and value are separate 1x1 convolutions. The channels are split into one group (one head) per window size; each
-    group attends within windows of its size; the groups are concatenated.
+    Query, key and value are separate 1x1 convolutions. The channels are split into one group (one head) per window
+    size; each group attends within windows of its size; the groups are concatenated.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class GroupedWindowAttention(nn.Module):
     windows : tuple of int
         Window side of each group, in pixels of this level; the height and width of the input are multiples of each.
     shifted : bool
-        Move every window by half its side. The map is extended by reflection and cropped, so that opposite borders never
-        meet, as they would in a circular shift.
+        Move every window by half its side. The map is extended by reflection and cropped, so that opposite borders
+        never meet, as they would in a circular shift.
 
     References
     ----------

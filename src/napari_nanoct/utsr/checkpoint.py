@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,14 +25,15 @@ def settings_from_card(card: Card) -> NetworkSettings:
         return tuple(freeze(item) for item in value) if isinstance(value, list) else value
 
     known = {entry.name for entry in fields(NetworkSettings)}
-    return NetworkSettings(**{key: freeze(value) for key, value in card.network.items() if key in known})  # type: ignore[arg-type]
+    values: dict[str, Any] = {key: freeze(value) for key, value in card.network.items() if key in known}
+    return NetworkSettings(**values)
 
 
 def save_checkpoint(path: Path | str, network: UTSR, card: Card) -> Card:
     """Write a network's weights (as float16) with their card.
 
-    The file appears whole or not at all. The card's ``network``, ``scale``, ``period`` and ``sha256`` are taken from the
-    network itself.
+    The file appears whole or not at all. The card's ``network``, ``scale``, ``period`` and ``sha256`` are taken from
+    the network itself.
 
     Returns
     -------
@@ -66,8 +68,8 @@ def load_network(path: Path | str) -> UTSR:
     Raises
     ------
     UserError
-        If the file is missing, is not safetensors, lacks its card, was altered (sha256), or its tensors do not fit the network
-        that the card describes.
+        If the file is missing, is not safetensors, lacks its card, was altered (sha256), or its tensors do not fit the
+        network that the card describes.
     """
     path = Path(path)
     card = read_card(path)

@@ -67,9 +67,9 @@ PRESETS = {
     ),
     "utsr-light": NetworkSettings(
         scale=1,
-        channels=(48, 72, 96, 144),
-        blocks=(4, 2, 2, 4),
-        extra_blocks=4,
+        channels=(36, 60, 84, 108),
+        blocks=(2, 2, 2, 2),
+        extra_blocks=2,
         windows=PAPER_WINDOWS,
         detail_channels=64,
         detail_layers=12,
@@ -153,8 +153,8 @@ class UShape(nn.Module):
 class UTSR(nn.Module):
     """U-shaped transformer for super-resolution of one-channel slices.
 
-    The output is the input, enlarged bicubically, plus a residual; the convolution that makes the residual starts at zero and
-    stays, with the sum, in float32 whatever autocast does before it.
+    The output is the input, enlarged bicubically, plus a residual; the convolution that makes the residual starts at
+    zero and stays, with the sum, in float32 whatever autocast does before it.
 
     Parameters
     ----------

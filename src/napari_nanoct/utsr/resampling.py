@@ -32,7 +32,7 @@ def bicubic_weights(factor: int) -> Tensor:
 
 
 def enlarge_bicubic(x: Tensor, factor: int) -> Tensor:
-    """Enlarge images of shape (n, 1, h, w) to (n, 1, factor * h, factor * w), float32 throughout; edges are replicated."""
+    """Enlarge images of shape (n, 1, h, w) to (n, 1, factor * h, factor * w); edges are replicated."""
     if factor == 1:
         return x
     weights = bicubic_weights(factor).to(x)

@@ -1,0 +1,249 @@
+"""The training loop: steps of Adam in bfloat16, an average of the weights, a checkpoint to resume from."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.cancel import CancelToken
+from napari_nanoct.jobs.events import Done, Event, Progress
+from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.losses import restoration_loss
+from napari_nanoct.training.recipe import Recipe, Stage
+from napari_nanoct.utsr.card import Card
+from napari_nanoct.utsr.catalogue import find_model
+from napari_nanoct.utsr.checkpoint import load_network, save_checkpoint
+from napari_nanoct.utsr.halo import measure_halo
+from napari_nanoct.utsr.network import PRESETS, UTSR, build
+
+EMA_DECAY = 0.999
+REPORT_EVERY = 20
+SAVE_EVERY = 200
+
+
+class Trainer:
+    """Network, its averaged twin and the optimiser, with their state on disk.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    device : torch.device
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device, self.step = recipe, device, 0
+        network = start_network(recipe).to(device).train()
+        self.network: UTSR = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
+
+    def update(self, low: Tensor, high: Tensor, rate: float) -> float:
+        """Take one step on a batch and return its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        low = low.to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            result = self.network(low)
+        loss = restoration_loss(result, high.to(self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
+        self.optimiser.step()
+        self.step += 1
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return loss.item()
+
+    def averaged(self) -> UTSR:
+        """Return a copy of the network with the averaged weights, on the CPU, in evaluation mode."""
+        network = build(self.network.settings)
+        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """Write the whole state as safetensors; the file appears whole or not at all."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        for name, parameter in self.network.named_parameters():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
+        tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        temporary = path.with_suffix(".part")
+        save_file(tensors, temporary, metadata={"step": str(self.step), "recipe": self.recipe.name})
+        os.replace(temporary, path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a state that :meth:`save` wrote.
+
+        Raises
+        ------
+        UserError
+            If the state is of another recipe.
+        """
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata()
+            if metadata["recipe"] != self.recipe.name:
+                raise UserError(
+                    f"{path} is a training by the recipe '{metadata['recipe']}', not '{self.recipe.name}'; "
+                    "choose another output folder."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        self.step = int(metadata["step"])
+        self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
+        self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
+        for name, parameter in self.network.named_parameters():
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            if f"adam.step.{name}" in tensors:
+                self.optimiser.state[parameter] = {
+                    key: tensors[f"adam.{key}.{name}"].to("cpu" if key == "step" else self.device) for key in keys
+                }
+
+
+def start_network(recipe: Recipe) -> UTSR:
+    """Build the network of a recipe, from its starting weights where it names them.
+
+    Starting weights of another factor give all but the tail, which starts at zero.
+    """
+    network = build(PRESETS[recipe.network], recipe.scale)
+    if recipe.start:
+        weights = load_network(find_model(recipe.start)).state_dict()
+        own = network.state_dict()
+        network.load_state_dict(own | {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape})
+    return network
+
+
+def learning_rate(stage: Stage, step: int, progress: float) -> float:
+    """Learning rate at a step of a stage: linear warm-up, then a cosine down to a hundredth of the highest rate.
+
+    Parameters
+    ----------
+    stage : Stage
+    step : int
+        Step within the stage.
+    progress : float
+        How much of the stage is done, 0 to 1.
+    """
+    cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return stage.rate * min(1.0, (step + 1) / stage.warm_up) * cosine
+
+
+def train(
+    recipe: Recipe,
+    data: Path,
+    output: Path,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    resume: bool = False,
+    cancel: CancelToken | None = None,
+) -> Iterator[Event]:
+    """Train a network by a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : Path
+        Folder that holds ``natural/index.csv`` and ``ct/index.csv``.
+    output : Path
+        Folder for the state to resume from (``state.safetensors``), the log (``log.csv``) and the averaged weights
+        (``NAME.safetensors``, with their card).
+    device : str
+        ``cpu``, ``cuda`` or ``mps``.
+    threads : int, optional
+        CPU threads; all by default.
+    resume : bool
+        Continue from the state in ``output``.
+    cancel : CancelToken, optional
+        Checked every step; the state is saved before the job ends.
+
+    Yields
+    ------
+    Event
+        ``Progress`` in steps with the mean loss, at last ``Done``.
+
+    Raises
+    ------
+    UserError
+        If the data are missing, or ``output`` holds a training and ``resume`` is not asked for, or the reverse.
+    """
+    state = output / "state.safetensors"
+    if state.exists() != resume:
+        raise UserError(
+            f"{output} holds no training to resume; leave out --resume."
+            if resume
+            else f"{output} already holds a training; continue it with --resume or choose another folder."
+        )
+    if threads:
+        torch.set_num_threads(threads)
+    output.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(recipe, torch.device(device))
+    if resume:
+        trainer.load(state)
+    batches = Batches(recipe, data)
+    started, first, cpu = time.monotonic(), trainer.step, time.process_time()
+    losses: list[float] = []
+    with (output / "log.csv").open("a", newline="") as file:
+        log = csv.writer(file)
+        if not first:
+            log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
+        while trainer.step < recipe.steps:
+            stage, within = recipe.at(trainer.step)
+            rate = learning_rate(stage, within, within / stage.steps)
+            losses.append(trainer.update(*batches.draw(trainer.step), rate))
+            if not math.isfinite(losses[-1]):
+                raise UserError(
+                    f"The training diverged at step {trainer.step}; lower the rate in the recipe and start again."
+                )
+            stopping = cancel is not None and cancel.cancelled
+            if trainer.step % REPORT_EVERY == 0 or stopping:
+                seconds = time.monotonic() - started
+                mean, losses = sum(losses) / len(losses), []
+                log.writerow(
+                    [trainer.step, f"{mean:.6f}", f"{rate:.3g}", f"{seconds:.0f}", f"{time.process_time() - cpu:.0f}"]
+                )
+                file.flush()
+                left = seconds / (trainer.step - first) * (recipe.steps - trainer.step)
+                yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}")
+            if trainer.step % SAVE_EVERY == 0 or trainer.step == recipe.steps or stopping:
+                trainer.save(state)
+                write_weights(trainer, batches, output)
+            if stopping and cancel is not None:
+                cancel.check()
+    yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
+
+
+def weights_path(recipe: Recipe, output: Path) -> Path:
+    """Where a training puts its averaged weights."""
+    return output / f"{recipe.network}-x{recipe.scale}.safetensors"
+
+
+def write_weights(trainer: Trainer, batches: Batches, output: Path) -> Card:
+    """Write the averaged weights with their card: halo as measured, how they were trained."""
+    recipe, network = trainer.recipe, trainer.averaged()
+    training: dict[str, Any] = {
+        "recipe": recipe.name,
+        "steps": trainer.step,
+        "stages": json.loads(json.dumps([vars(stage) for stage in recipe.stages])),
+        "start": recipe.start,
+        "seed": recipe.seed,
+        "natural_pictures": len(batches.natural),
+        "ct_slices": len(batches.ct),
+    }
+    halo = measure_halo(network, torch.from_numpy(batches.halo_picture()))
+    card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training)
+    return save_checkpoint(weights_path(recipe, output), network, card)

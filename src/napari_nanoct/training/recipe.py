@@ -1,0 +1,87 @@
+"""Recipes: short TOML files that say how a network was and will be trained."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_nanoct.errors import UserError
+
+SHIPPED = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    natural : float
+        Share of batches from natural pictures; the others are CT slices.
+    clean : float
+        Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
+    patch : int
+        Side of the low-resolution patches in pixels.
+    batch : int
+        Patches a step.
+    rate : float
+        Highest learning rate; it rises over ``warm_up`` steps, then falls to a hundredth along a cosine.
+    warm_up : int
+    """
+
+    steps: int
+    natural: float
+    rate: float
+    clean: float = 0.25
+    patch: int = 64
+    batch: int = 8
+    warm_up: int = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: which one, from which weights, in which stages."""
+
+    name: str
+    network: str
+    scale: int
+    seed: int
+    stages: tuple[Stage, ...]
+    start: str = ""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def at(self, step: int) -> tuple[Stage, int]:
+        """Return the stage that a step belongs to and the number of the step in it."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        return self.stages[-1], self.stages[-1].steps + step
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe: the name of one that ships, or a TOML file.
+
+    Raises
+    ------
+    UserError
+        If there is none of this name, or its fields are wrong.
+    """
+    path = Path(name) if name.endswith(".toml") else SHIPPED / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(entry.stem for entry in SHIPPED.glob("*.toml")))
+        raise UserError(f"There is no recipe '{name}'; there are: {known}, or give a .toml file.")
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        stages = tuple(Stage(**stage) for stage in values.pop("stage"))
+        return Recipe(name=path.stem, stages=stages, **values)
+    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is not a valid recipe ({error}); compare it with the ones that ship.") from None
