@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _name in ():  # type: ignore[var-annotated]
+for _name in ("info",):
     app.command(_name)(getattr(import_module(f"napari_nanoct.cli.{_name}"), _name))
 
 

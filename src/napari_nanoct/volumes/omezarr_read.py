@@ -131,17 +131,15 @@ def _open_multiscale(group: zarr.Group, ome: Mapping[str, Any]) -> Opened:
     multiscale = ome["multiscales"][0]
     axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in multiscale.get("axes", "tczyx")]
     names = [str(axis["name"]).lower() for axis in axes]
-    if sorted(names[-3:]) != ["x", "y", "z"] and sorted(names[-2:]) != ["x", "y"]:
+    if names[-3:] != ["z", "y", "x"] and (names[-2:] != ["y", "x"] or "z" in names):
         raise UserError(f"its axes ({', '.join(names)}) do not end with z, y, x; save one (z, y, x) volume of it")
     levels = []
     for dataset in multiscale["datasets"]:
-        array = group.get(dataset["path"])
+        array = cast("Any", group.get(dataset["path"]))
         if array is None or not hasattr(array, "chunks") or array.ndim != len(names):
-            raise UserError(
-                f"level {dataset['path']!r} of the pyramid is missing or damaged; copy it again from where it came"
-            )
+            raise UserError(f"level {dataset['path']!r} of the pyramid is missing or damaged; copy the volume again")
         _check_single(names, array.shape)
-        levels.append(_spatial(array, names))
+        levels.append(_volume(array))
     scale, offset = _compose(multiscale, len(names))
     spatial = [names.index(axis) for axis in "zyx" if axis in names]
     units = [unit_name(axes[k].get("unit")) for k in spatial]
@@ -165,13 +163,6 @@ def _check_single(names: Sequence[str], shape: Sequence[int]) -> None:
         if name not in ("z", "y", "x") and length > 1:
             kind = {"c": "channels", "t": "time points"}.get(name, f"places along {name!r}")
             raise UserError(f"it has {length} {kind}; save one (z, y, x) volume of it")
-
-
-def _spatial(array: zarr.Array[Any], names: Sequence[str]) -> da.Array:
-    """The (z, y, x) voxels of an array whose other axes have length 1."""
-    lazy = _volume(array)
-    order = [axis for axis in names if axis in ("z", "y", "x")][-3:]
-    return lazy if len(order) < 3 else lazy.transpose([order.index(axis) for axis in "zyx"])
 
 
 def _compose(multiscale: Mapping[str, Any], ndim: int) -> tuple[list[float], list[float]]:
