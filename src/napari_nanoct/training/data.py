@@ -40,10 +40,11 @@ def natural_pictures(folder: Path, use: str) -> list[Picture]:
         Grey values 0 to 1.
     """
     from skimage.io import imread
+    from skimage.util import img_as_float32
 
     rows = _rows(folder / "natural" / "index.csv")
     chosen = [row for number, row in enumerate(rows, start=1) if (number % 10 == 0) == (use == "val")]
-    return [imread(folder / "natural" / row["file"], as_gray=True).astype(np.float32) for row in chosen]
+    return [img_as_float32(imread(folder / "natural" / row["file"], as_gray=True)) for row in chosen]
 
 
 def ct_samples(folder: Path, use: str) -> list[Sample]:

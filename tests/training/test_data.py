@@ -1,0 +1,52 @@
+"""Training pictures: split as the index says, normalised, cut at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights
+
+
+def test_every_tenth_natural_picture_is_kept_out(data: Path) -> None:
+    kept, trained = natural_pictures(data, "val"), natural_pictures(data, "train")
+    assert (len(kept), len(trained)) == (2, 18)
+    assert not any(np.array_equal(k, t) for k in kept for t in trained)
+    assert all(picture.min() >= 0 and picture.max() <= 1 for picture in kept)
+
+
+def test_ct_is_split_by_sample_binned_and_normalised(data: Path) -> None:
+    train = ct_samples(data, "train")
+    assert [(s.name, s.slices[0].shape) for s in train] == [("a", (192, 192)), ("b", (96, 96))]
+    assert [s.name for s in ct_samples(data, "val")] == ["c"]
+    np.testing.assert_allclose(np.percentile(train[0].slices[0], (0.5, 99.5)), (0, 1), atol=1e-5)
+
+
+def test_patches_are_seeded_and_come_from_the_pictures() -> None:
+    pictures = [np.random.default_rng(n).random((40, 50), np.float32) + 2 * n for n in range(3)]
+    weights = sampling_weights(pictures, 32) * [1, 0, 1]
+    weights /= weights.sum()
+    patches = random_patches(pictures, weights, 20, 32, seed=3)
+    assert patches.shape == (20, 1, 32, 32)
+    assert torch.equal(patches, random_patches(pictures, weights, 20, 32, seed=3))
+    assert not ((patches > 2) & (patches < 4)).any()  # the picture of weight 0
+
+
+def test_small_pictures_are_refused() -> None:
+    with pytest.raises(UserError, match="64 pixels"):
+        sampling_weights([np.zeros((63, 100), np.float32)], 64)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"index\.csv does not exist"):
+        natural_pictures(tmp_path, "train")
+
+
+def test_the_real_data(shared_data: Path) -> None:
+    train, val = ct_samples(shared_data, "train"), ct_samples(shared_data, "val")
+    assert not {s.name for s in train} & {s.name for s in val}
+    assert all(np.isfinite(page).all() for s in train + val for page in s.slices)

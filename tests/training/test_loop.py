@@ -1,0 +1,95 @@
+"""The training: learns, resumes to the same weights, stops at once, refuses to mix runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.cancel import Cancelled, CancelToken
+from napari_nanoct.jobs.events import Done
+from napari_nanoct.training.loop import Trainer, learning_rate, train
+from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
+from napari_nanoct.utsr import PRESETS, build, load_network, read_card
+
+
+def test_learns_to_undo_a_blur() -> None:
+    from napari_nanoct.training.degrade import gaussian_blur
+
+    trainer = Trainer(load_recipe(str(next(SHIPPED.glob("*x1.toml")))), torch.device("cpu"))
+    trainer.network = build(PRESETS["tiny"])
+    trainer.average = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer.optimiser = torch.optim.Adam(trainer.network.parameters())
+    torch.manual_seed(0)
+    high = torch.rand(2, 1, 16, 16)
+    low = gaussian_blur(high, torch.full((2, 2), 0.8), torch.zeros(2))
+    losses = [trainer.update(low, high, 3e-3) for _ in range(60)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_run_writes_weights_with_their_card(data: Path, recipe: Path, tmp_path: Path) -> None:
+    events = list(train(load_recipe(str(recipe)), data, tmp_path / "run"))
+    assert isinstance(events[-1], Done)
+    card = read_card(events[-1].output)
+    assert (card.name, card.scale, card.training["steps"]) == ("tiny", 1, 12)
+    assert card.halo % card.period == 0
+    assert load_network(events[-1].output).scale == 1
+
+
+def test_resuming_gives_the_same_weights(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = load_recipe(str(recipe))
+    monkeypatch.setattr("napari_nanoct.training.loop.REPORT_EVERY", 1)
+    list(train(plan, data, tmp_path / "whole"))
+    token = CancelToken()
+    run = train(plan, data, tmp_path / "parts", cancel=token)
+    while next(run).done < 4:
+        pass
+    token.cancel()
+    with pytest.raises(Cancelled):
+        list(run)
+    list(train(plan, data, tmp_path / "parts", resume=True))
+    whole, parts = (load_file(tmp_path / run / "state.safetensors") for run in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, msg=name)
+
+
+def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
+    plan = load_recipe(str(recipe))
+    with pytest.raises(UserError, match="no training to resume"):
+        next(train(plan, data, tmp_path / "run", resume=True))
+    list(train(plan, data, tmp_path / "run"))
+    with pytest.raises(UserError, match="already holds a training"):
+        next(train(plan, data, tmp_path / "run"))
+    other = recipe.with_name("other.toml")
+    other.write_text(recipe.read_text())
+    with pytest.raises(UserError, match="by the recipe 'small', not 'other'"):
+        next(train(load_recipe(str(other)), data, tmp_path / "run", resume=True))
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    stage = Stage(steps=1000, natural=1.0, rate=1e-3, warm_up=100)
+    assert learning_rate(stage, 0, 0.0) == pytest.approx(1e-5)
+    assert learning_rate(stage, 100, 0.0) == pytest.approx(1e-3)
+    assert learning_rate(stage, 1000, 1.0) == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_recipes_can_be_run(path: Path) -> None:
+    plan = load_recipe(path.stem)
+    assert plan.network in PRESETS
+    assert all(stage.patch % build(PRESETS[plan.network], plan.scale).period == 0 for stage in plan.stages)
+    assert plan.at(plan.steps - 1)[0] is plan.stages[-1]
+
+
+def test_bad_recipes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no recipe 'nothing'; there are: .*utsr-light-x1"):
+        load_recipe("nothing")
+    (tmp_path / "a.toml").write_text("network = 3\n[[stage]]\nstep = 3\n")
+    with pytest.raises(UserError, match=r"a\.toml is not a valid recipe"):
+        load_recipe(str(tmp_path / "a.toml"))
