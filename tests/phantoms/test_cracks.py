@@ -25,7 +25,9 @@ def _whole(crack: Crack, n: int = 64) -> np.ndarray:
 def test_measured_aperture_of_a_plane_crack_is_the_set_one(voxels: float) -> None:
     for seed in range(3):
         frame = rotations(np.random.default_rng(seed), 1)[0]
-        crack = Crack(0, "through", np.full(3, 32.3 * VOXEL), frame, (2600.0, 2600.0), voxels * VOXEL, variation=0, closing=False)
+        crack = Crack(
+            0, "through", np.full(3, 32.3 * VOXEL), frame, (2600.0, 2600.0), voxels * VOXEL, variation=0, closing=False
+        )
         share = _whole(crack)
         # Along the axis nearest to the normal, through the middle: thickness times the cosine is the aperture.
         axis = int(np.argmax(np.abs(frame[2])))
@@ -48,7 +50,9 @@ def test_a_front_closes_elliptically() -> None:
 def test_roughness_moves_the_crack_but_keeps_its_opening() -> None:
     frame = np.eye(3)[[1, 2, 0]]
     settings = {"variation": 0.0, "closing": False}
-    rough = Crack(0, "through", np.full(3, 32 * VOXEL), frame, (2000.0, 2000.0), 60.0, roughness=90.0, seed=3, **settings)
+    rough = Crack(
+        0, "through", np.full(3, 32 * VOXEL), frame, (2000.0, 2000.0), 60.0, roughness=90.0, seed=3, **settings
+    )
     share = _whole(rough).astype(float)[:, 8:56, 8:56]
     thickness = share.sum(axis=0)
     place = (share * np.arange(64)[:, None, None]).sum(axis=0) / thickness

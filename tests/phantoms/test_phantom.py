@@ -102,7 +102,8 @@ def test_odd_shapes(shape: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"shape": (0, 8, 8)}, {"shape": (8, 8)}, {"voxel_size_nm": 0}, {"voxel_size_nm": float("nan")}, {"seed": -1}]
+    "wrong",
+    [{"shape": (0, 8, 8)}, {"shape": (8, 8)}, {"voxel_size_nm": 0}, {"voxel_size_nm": float("nan")}, {"seed": -1}],
 )
 def test_wrong_settings_get_a_sentence(wrong: dict) -> None:
     with pytest.raises(UserError, match="give"):
