@@ -1,0 +1,103 @@
+"""Time per megapixel of utsr-light against SwinIR-light and Real-ESRGAN's compact network, same factor, same run.
+
+The other two are spandrel's architectures with fresh weights: speed does not depend on what was trained.
+
+    python benchmarks/networks.py --scale 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from harness import keep_pages, machine, medians, table
+
+
+def others(scale: int) -> dict[str, object]:
+    """Build SwinIR-light and the compact network for one channel, as their papers set them."""
+    if find_spec("torchvision") is None:
+        # spandrel imports it for two architectures that are not measured here.
+        sys.path.append(str(Path(__file__).parent / "stand_in"))
+    from spandrel.architectures.Compact import Compact
+    from spandrel.architectures.SwinIR import SwinIR
+
+    return {
+        "SwinIR-light": SwinIR(
+            upscale=scale,
+            in_chans=1,
+            img_size=64,
+            window_size=8,
+            embed_dim=60,
+            depths=[6, 6, 6, 6],
+            num_heads=[6, 6, 6, 6],
+            mlp_ratio=2,
+            upsampler="pixelshuffledirect" if scale > 1 else "",
+            resi_connection="1conv",
+        ),
+        "Real-ESRGAN compact": Compact(
+            num_in_ch=1, num_out_ch=1, num_feat=64, num_conv=16, upscale=scale, act_type="prelu"
+        ),
+    }
+
+
+def measure(scale: int, side: int, rounds: int, device: str) -> str:
+    """Time all networks in float32 and bfloat16 on one square slice and return a table."""
+    import torch
+
+    from napari_nanoct.utsr import PRESETS, build
+
+    networks = {"utsr-light": build(PRESETS["utsr-light"], scale=scale), **others(scale)}
+    picture = torch.rand((1, 1, side, side), device=device).contiguous(memory_format=torch.channels_last)
+
+    def run(network: torch.nn.Module, precision: torch.dtype) -> None:
+        casting = torch.autocast(device, precision) if precision is not torch.float32 else nullcontext()
+        with torch.inference_mode(), casting:
+            network(picture).float().sum().item()  # waits for the device
+
+    calls = {}
+    for name, network in networks.items():
+        network.eval().to(device=device, memory_format=torch.channels_last)
+        for precision in (torch.float32, torch.bfloat16):
+            calls[f"{name} {str(precision).removeprefix('torch.')}"] = partial(run, network, precision)
+    seconds = medians(calls, rounds)
+    megapixels = side**2 / 1e6
+    rows = []
+    for name, network in networks.items():
+        exact, fast = seconds[f"{name} float32"], seconds[f"{name} bfloat16"]
+        own = [seconds["utsr-light float32"], seconds["utsr-light bfloat16"]]
+        million = sum(weight.numel() for weight in network.parameters()) / 1e6
+        ratios = [exact / own[0], fast / own[1], min(exact, fast) / min(own)]
+        rows.append([name, f"{million:.2f} M", exact / megapixels, fast / megapixels, *ratios])
+    header = [
+        "network",
+        "parameters",
+        "float32 s/Mpx",
+        "bfloat16 s/Mpx",
+        "float32 ratio",
+        "bfloat16 ratio",
+        "best ratio",
+    ]
+    return table(header, rows)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=int, nargs="+", default=[1, 2], choices=[1, 2, 4])
+    parser.add_argument("--side", type=int, default=256, help="side of the input slice in pixels")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    print(machine())
+    for scale in given.scale:
+        print(f"\nx{scale}, input {given.side} x {given.side}, s per Mpx of input; ratio: time over utsr-light's\n")
+        print(measure(scale, given.side, given.rounds, given.device))
+
+
+if __name__ == "__main__":
+    keep_pages()
+    main()
