@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ class SmallCard:
     halo: int = 8
     name: str = "small"
     sha256: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Bounded(nn.Module):
@@ -62,3 +64,20 @@ def small() -> Callable[..., Enhancer]:
         return Enhancer(network or Bounded(scale), SmallCard(scale), "cpu", precision, **keywords)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Weights files of a very small UTSR whose answer is not the input, by scale."""
+    from napari_nanoct.utsr import PRESETS, Card, build, save_checkpoint
+
+    folder, paths = tmp_path_factory.mktemp("models"), {}
+    for scale in (1, 2):
+        torch.manual_seed(scale)
+        network = build(PRESETS["tiny"], scale)
+        with torch.no_grad():
+            network.tail.weight.normal_(std=0.05)
+        paths[scale] = folder / f"tiny-x{scale}.safetensors"
+        card = Card("tiny", scale, network.period, 4 * network.period, {}, training={"steps": 0})
+        save_checkpoint(paths[scale], network, card)
+    return paths

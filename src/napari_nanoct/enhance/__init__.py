@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_nanoct.enhance.enhancer import Enhancer
-    from napari_nanoct.enhance.job import Estimate, enhance_volume, estimate, run
+    from napari_nanoct.enhance.job import enhance_volume, run
     from napari_nanoct.enhance.settings import EnhanceSettings
+    from napari_nanoct.enhance.target import Estimate, estimate
 
 _PUBLIC = {
     "EnhanceSettings": "settings",
     "Enhancer": "enhancer",
-    "Estimate": "job",
+    "Estimate": "target",
     "enhance_volume": "job",
-    "estimate": "job",
+    "estimate": "target",
     "run": "job",
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +29,7 @@ WHOLE = {"cpu": 1_500_000, "cuda": 4_500_000, "mps": 1_500_000}
 
 
 class Card(Protocol):
-    """What the enhancer needs to know of a model (all lengths in input pixels)."""
+    """What is needed to know of a model; lengths in input pixels."""
 
     @property
     def name(self) -> str: ...
@@ -40,6 +41,8 @@ class Card(Protocol):
     def halo(self) -> int: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def training(self) -> Mapping[str, Any]: ...
 
 
 class Enhancer:
@@ -67,6 +70,8 @@ class Enhancer:
         The one in use.
     scale : int
         Output pixels per input pixel along y and x.
+    network_seconds : float
+        Time spent in the network and on the way to the device and back, so far.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Enhancer:
         self.scale = card.scale
         self.device = choose_device(device)
         self.network = network.eval().to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network_seconds = 0.0
         self.core = core
         self.whole = WHOLE[self.device.type] if whole is None else whole
         # On a CPU a batch gains nothing, and one at a time gives every slice the same answer alone as in a volume.
@@ -110,10 +116,7 @@ class Enhancer:
 
         choose_device(device)  # a wrong name is said before anything is loaded
         path = find_model(str(model), scale)
-        card = read_card(path)
-        if scale is not None and card.scale != scale:
-            raise UserError(f"{path} enlarges by {card.scale}, not {scale}; choose scale {card.scale} or another model")
-        return cls(load_network(path), card, device, precision)
+        return cls(load_network(path), read_card(path), device, precision)
 
     def timing(self, precision: str | None = None) -> Timing:
         """Measure the speed on this device, once per process, in the precision in use or a given one."""
@@ -275,12 +278,14 @@ class Enhancer:
         """Run tiles (n, h, w) through the network; None if the device's memory is too small for them."""
         import torch
 
+        start = time.perf_counter()
         try:
             batch = torch.from_numpy(tiles)[:, None].to(self.device).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), autocast(self.device, self.precision):
                 answers: NDArray[np.float32] = self.network(batch)[:, 0].float().cpu().numpy()
         except torch.OutOfMemoryError:
             return None
+        self.network_seconds += time.perf_counter() - start
         return answers
 
     def _shrink(self, tile: Tile) -> None:

@@ -1,0 +1,63 @@
+"""``nanoct models``: the weights at hand, with their cards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_nanoct.utsr import Card
+
+
+def models(
+    json: Annotated[bool, typer.Option("--json", help="Print the whole cards as JSON.")] = False,
+) -> None:
+    """List the weights that ship and your own, with their cards."""
+    from napari_nanoct.utsr import list_models
+    from napari_nanoct.utsr.catalogue import user_folder
+
+    found = list_models()
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        typer.echo(dumps([{"path": str(path), **asdict(card)} for path, card in found], indent=2))
+        return
+    for path, card in found:
+        _show(path, card)
+    if not found:
+        typer.echo("There are no weights.")
+    typer.echo(f"Weights of your own: put .safetensors files in {user_folder()}")
+
+
+def _show(path: Path, card: Card) -> None:
+    typer.secho(f"{card.name} x{card.scale}", bold=True)
+    rows = {
+        "file": str(path),
+        "sha256": card.sha256,
+        "grid": f"windows repeat every {card.period} pixels, tiles overlap by {card.halo}",
+        "input": card.input_range,
+        "training": _sentence(card.training),
+        "quality": _sentence(card.quality),
+        "licence": card.licence,
+    }
+    for name, text in rows.items():
+        if text:
+            typer.echo(f"  {name:<9} {text}")
+
+
+def _sentence(values: Mapping[str, Any]) -> str:
+    """Return nested values on one line: ``psnr 31.2, data (ct 12, natural 400)``."""
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            parts.append(f"{name} ({_sentence(value)})")
+        elif isinstance(value, list):
+            parts.append(f"{name} {' '.join(map(str, value))}")
+        else:
+            parts.append(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}")
+    return ", ".join(parts)
