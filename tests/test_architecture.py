@@ -22,7 +22,8 @@ LAYERS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BARE_ROOMS = ("utsr", "training", "quality")
-BARE_PACKAGES = {"numpy", "scipy", "skimage", "torch", "einops", "safetensors"}
+# tifffile comes with scikit-image.
+BARE_PACKAGES = {"numpy", "scipy", "skimage", "tifffile", "torch", "einops", "safetensors"}
 
 
 def module_name(path: Path) -> str:

@@ -111,6 +111,17 @@ def test_continuous_integration_runs_the_readme_s_command():
     assert readme_commands()[1] in lines
 
 
+def test_links_of_the_documents_lead_somewhere():
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
+    broken = [
+        f"{document.name}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert not broken
+
+
 def declared(*extras: str) -> list[Requirement]:
     """Parse the dependencies of the project, and those of some extras, that hold on this Python."""
     listed = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
