@@ -164,7 +164,7 @@ def draw_scene(shape: tuple[int, int, int], *, seed: int, voxel: float, cathode:
         pore_radius=radius,
         pore_particle=particle,
         cracks=tuple(draw_cracks(large, for_cracks, cathode.cracks)),
-        seed=seed * 1000,
+        seed=seed,
         circle=circle,
     )
 
@@ -204,20 +204,20 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
     Slab
         Attenuation and shares; the same values whatever the range.
     """
-    cathode, voxel = scene.cathode, scene.voxel
+    cathode, voxel, seed = scene.cathode, scene.voxel, 1000 * scene.seed
     axes: Axes = (
         np.arange(first, last, dtype=np.float64) * voxel,
         np.arange(scene.shape[1], dtype=np.float64) * voxel,
         np.arange(scene.shape[2], dtype=np.float64) * voxel,
     )
     # Lattices finer than 1.5 voxels would be noise by voxel: what is smaller is averaged in a voxel anyway.
-    grains = smooth_noise(axes, max(190.0, 1.5 * voxel), scene.seed + 1)
-    coarse, middle = smooth_noise(axes, 800.0, scene.seed + 2), smooth_noise(axes, 330.0, scene.seed + 7)
+    grains = smooth_noise(axes, max(190.0, 1.5 * voxel), seed + 1)
+    coarse, middle = smooth_noise(axes, 800.0, seed + 2), smooth_noise(axes, 330.0, seed + 7)
     bumps = 100 * coarse + 40 * middle + 50 * grains
 
     distance, second, owner = _distances(scene.particles, axes, bumps)
     # Where two particles overlap they share the overlap out and leave a film of varying width, closed in places.
-    film = 0.5 * (distance - second) + np.clip(5 + 50 * smooth_noise(axes, 500.0, scene.seed + 3), -60, 90) / 2
+    film = 0.5 * (distance - second) + np.clip(5 + 50 * smooth_noise(axes, 500.0, seed + 3), -60, 90) / 2
     body = _filled(np.maximum(distance, film), voxel)
     pore = body * _pores(scene, axes, owner, grains)
     crack = np.zeros_like(body)
@@ -225,8 +225,8 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
         crack = (body - pore) * _cracks(scene, axes, owner)
 
     binder = _binder(scene, axes, distance, grains)
-    fine = smooth_noise(axes, max(80.0, 1.5 * voxel), scene.seed + 6)
-    patches = smooth_noise(axes, 420.0, scene.seed + 4)
+    fine = smooth_noise(axes, max(80.0, 1.5 * voxel), seed + 6)
+    patches = smooth_noise(axes, 420.0, seed + 4)
     # Faint dark lines where `patches` changes sign: boundaries of the primary grains.
     texture = 1 + 0.05 * grains + 0.025 * patches + 0.03 * fine - 0.05 * np.exp(-((patches / 0.16) ** 2))
     grey = np.append(scene.particles.grey, 1.0).astype(np.float32)[owner]
@@ -311,7 +311,7 @@ def _binder(
     scene: Scene, axes: Axes, distance: NDArray[np.float32], grains: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Density 0 to 1 of the binder between the particles: it clings to them, is porous, and leaves open voids."""
-    coarse = smooth_noise(axes, 650.0, scene.seed + 5)
+    coarse = smooth_noise(axes, 650.0, 1000 * scene.seed + 5)
     level = 0.9 * coarse + 0.45 * grains + 0.9 * np.exp(-np.maximum(distance, 0) / np.float32(220.0)) - 0.15
     density = np.clip(0.5 + level / 1.1, 0, 1)
     return (density * density * (3 - 2 * density)).astype(np.float32)
