@@ -62,7 +62,7 @@ def test_counting_noise_follows_the_signal() -> None:
 
 def test_rings_and_shading_stay_within_their_amplitude() -> None:
     shape = torch.Size((16, 1, 64, 64))
-    assert 0.01 < rings(shape, 0.04, seeded(6)).abs().max() <= 0.16
+    assert 0.01 < rings(shape, 0.04, 8.0, seeded(6)).abs().max() <= 0.16
     field = shading(shape, 0.05, seeded(7))
     assert 0.01 < field.abs().max() < 0.075
     assert (field[..., 1:] - field[..., :-1]).abs().max() < 0.01

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind
 from napari_nanoct.training.recipe import Recipe
+
+GAIN = (0.6, 1.05)
+OFFSET = (0.2, 0.8)
 
 
 class Batches:
@@ -43,8 +47,13 @@ class Batches:
             weights /= weights.sum()
         high = random_patches(pictures, weights, stage.batch, size, int(random.integers(2**31)))
         if random.random() < stage.clean:
-            return bicubic(high, self.recipe.scale), high
-        return blind(high, self.recipe.scale, seeded(self.recipe.seed, step)), high
+            low = bicubic(high, self.recipe.scale)
+        else:
+            low = blind(high, self.recipe.scale, seeded(self.recipe.seed, step))
+        # In use the range is that of the noisy volume, which is wider than that of the clean slices here.
+        gain = torch.from_numpy(random.uniform(*GAIN, (len(high), 1, 1, 1)).astype(np.float32))
+        offset = torch.from_numpy(random.uniform(*OFFSET, (len(high), 1, 1, 1)).astype(np.float32)) * (1 - gain)
+        return low * gain + offset, high * gain + offset
 
     def halo_picture(self) -> NDArray[np.float32]:
         """Return the largest CT slice, on which the halo of a network is measured."""

@@ -28,6 +28,9 @@ class BlindRange:
         Photons at the top of the intensity range, for the signal-dependent noise; drawn log-uniformly.
     ring, shading : float
         Largest amplitude of a ring and of the smooth shading, as fractions of the range.
+    axis : float
+        How far the rotation axis may lie from the middle of the image, in image sides: far for a patch, near for a
+        whole slice.
     """
 
     psf_sigma: tuple[float, float] = (0.5, 2.1)
@@ -35,6 +38,7 @@ class BlindRange:
     photons: tuple[float, float] = (200.0, 4000.0)
     ring: float = 0.045
     shading: float = 0.06
+    axis: float = 8.0
 
 
 def bicubic(high: Tensor, factor: int) -> Tensor:
@@ -79,7 +83,11 @@ def blind(high: Tensor, factor: int, generator: Generator, ranges: BlindRange | 
     counting = (low.clamp(0, 1.5) / photons).sqrt() * _coloured_noise(low.shape, (0.0, 0.6), generator)
     ramp = level * _coloured_noise(low.shape, (0.4, 1.0), generator)
     return (
-        low + counting + ramp + rings(low.shape, ranges.ring, generator) + shading(low.shape, ranges.shading, generator)
+        low
+        + counting
+        + ramp
+        + rings(low.shape, ranges.ring, ranges.axis, generator)
+        + shading(low.shape, ranges.shading, generator)
     )
 
 
@@ -106,11 +114,11 @@ def gaussian_blur(images: Tensor, sigma: Tensor, angle: Tensor) -> Tensor:
     return functional.conv2d(padded, kernels[:, None], groups=len(kernels)).transpose(0, 1)
 
 
-def rings(shape: torch.Size, amplitude: float, generator: Generator) -> Tensor:
-    """Return up to four thin rings about the rotation axis, which lies anywhere around the patch."""
+def rings(shape: torch.Size, amplitude: float, axis: float, generator: Generator) -> Tensor:
+    """Return up to four thin rings about a rotation axis up to ``axis`` image sides away from the middle."""
     count, _, height, width = shape
     extent = float(max(height, width))
-    centre = _uniform((count, 2, 1, 1), (-8 * extent, 9 * extent), generator)
+    centre = _uniform((count, 2, 1, 1), ((0.5 - axis) * extent, (0.5 + axis) * extent), generator)
     y = torch.arange(height, dtype=torch.float32)[None, :, None] - centre[:, 0]
     x = torch.arange(width, dtype=torch.float32)[None, None, :] - centre[:, 1]
     radius = torch.hypot(y, x)
