@@ -67,7 +67,7 @@ def _print_table(facts: dict[str, Any]) -> None:
         ("shape", f"{' x '.join(str(n) for n in facts['shape'])} (z, y, x)"),
         ("type", facts["dtype"]),
         ("voxel size", voxel),
-        ("origin", f"{_numbers(origin)} {unit} (z, y, x)"),
+        ("origin", f"{_numbers(origin, ', ')} {unit} (z, y, x)"),
         ("size", _bytes(facts["gigabytes"])),
         ("pyramid", ", ".join(" x ".join(str(n) for n in shape) for shape in facts["levels"][1:]) or "none"),
         ("intensity", f"{low:.6g} to {high:.6g} (0.5 % and 99.5 % of a sample)"),
@@ -85,8 +85,8 @@ def _print_table(facts: dict[str, Any]) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-def _numbers(values: list[float]) -> str:
-    return " x ".join(f"{value:.6g}" for value in values)
+def _numbers(values: list[float], between: str = " x ") -> str:
+    return between.join(f"{value:.6g}" for value in values)
 
 
 def _bytes(gigabytes: float) -> str:

@@ -68,8 +68,9 @@ def lazy_slices(reader: SliceReader) -> da.Array:
     plane = max(1, reader.dtype.itemsize * reader.shape[1] * reader.shape[2])
     depth = max(1, min(SLAB, BLOCK_BYTES // plane))
     # a random name: viewers cache blocks by name, and a file that was written anew must not show its old voxels
-    array = da.from_array(_Indexable(reader), chunks=(depth, *reader.shape[1:]), name=False, asarray=False)
-    return native(array)
+    empty = np.empty((0, 0, 0), reader.dtype)  # or dask would read nothing of the file to see its type
+    chunks = (depth, *reader.shape[1:])
+    return native(da.from_array(_Indexable(reader), chunks=chunks, name=False, asarray=False, meta=empty))
 
 
 def native(array: da.Array) -> da.Array:
@@ -121,6 +122,6 @@ def open_npy(path: Path) -> da.Array:
     try:
         mapped = np.load(path, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
-        reason = "holds Python objects" if "object" in str(error).lower() else "is damaged or cut short"
+        reason = "holds Python objects" if "Python objects" in str(error) else "is damaged or cut short"
         raise UserError(f"it {reason}, so it cannot be read as a NumPy file; save it again with numpy.save") from error
     return lazy_slices(NpyFile(path, as_stack(mapped.shape), mapped.dtype))

@@ -53,7 +53,7 @@ def open_zarr(path: Path) -> Opened:
         raise
     except PermissionError as error:
         raise UserError("it cannot be read; check its permissions") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(DAMAGED) from error
 
 
@@ -70,7 +70,8 @@ def lazy_zarr(array: zarr.Array[Any]) -> da.Array:
         depth = array.chunks[-3]
     tall, wide = (height, width) if depth * slab <= BLOCK_BYTES else (stored[-2], stored[-1])
     chunks = (*(1,) * max(0, array.ndim - 3), depth, tall, wide)[-array.ndim :]
-    return da.from_array(_Blocks(array), chunks=chunks, name=False, asarray=False)
+    empty = np.empty((0,) * array.ndim, array.dtype)
+    return da.from_array(_Blocks(array), chunks=chunks, name=False, asarray=False, meta=empty)
 
 
 class _Blocks:

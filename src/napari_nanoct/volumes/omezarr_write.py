@@ -138,13 +138,13 @@ class OmeZarrWriter:
             shutil.rmtree(self.partial)
         try:
             self.partial.parent.mkdir(parents=True, exist_ok=True)
-            self.partial.mkdir()
-        except FileExistsError as error:
-            raise UserError(
-                f"{self.partial} is there already, half-written by a run that stopped or is still going on; "
-                "start anew with --overwrite (overwrite=True), or remove it."
-            ) from error
+            self.partial.mkdir(exist_ok=False)
         except OSError as error:
+            if self.partial.exists():
+                raise UserError(
+                    f"{self.partial} is there already, half-written by a run that stopped or is still going on; "
+                    "start anew with --overwrite (overwrite=True), or remove it."
+                ) from error
             raise UserError(f"{self.partial} cannot be made ({error.strerror}); choose another output.") from error
 
     def _build_pyramid(self) -> list[Geometry]:

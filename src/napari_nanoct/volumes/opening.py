@@ -85,12 +85,12 @@ def _open_array(source: Any) -> Opened:
     if not (hasattr(source, "shape") and hasattr(source, "dtype")):
         raise UserError(f"{type(source).__name__} is neither a path nor an array of shape (z, y, x)")
     shape = lazy.as_stack(tuple(source.shape))
-    if hasattr(source, "store") and hasattr(source, "chunks"):
+    if isinstance(source, da.Array):
+        array = source
+    elif hasattr(source, "store_path"):  # a Zarr array
         from napari_nanoct.volumes import omezarr_read
 
         array = omezarr_read.lazy_zarr(source)
-    elif isinstance(source, da.Array):
-        array = source
     else:
         array = da.from_array(np.asarray(source), chunks=(lazy.SLAB, -1, -1)[-source.ndim :], name=False)
     return Opened((lazy.native(array.reshape(shape) if array.ndim == 2 else array),))

@@ -22,8 +22,8 @@ def pyramid_plan(shape: Shape, geometry: Geometry) -> list[Shape]:
     """
     plan: list[Shape] = []
     while max(shape[1:]) > COARSEST:
-        z_size, y_size, _ = geometry.voxel_size
-        factors = (2 if shape[0] > 1 and z_size < math.sqrt(2) * y_size else 1, min(shape[1], 2), min(shape[2], 2))
+        z_size, *plane = geometry.voxel_size
+        factors = (2 if shape[0] > 1 and z_size < math.sqrt(2) * max(plane) else 1, min(shape[1], 2), min(shape[2], 2))
         plan.append(factors)
         shape = coarser_shape(shape, factors)
         geometry = geometry.coarsened(factors)

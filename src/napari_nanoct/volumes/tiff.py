@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from napari_nanoct.volumes.volume import Shape
 if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
+
+MOST_CHANNELS = 7
+"""What ImageJ shows at most; more are slices, which some programs write as channels for want of a name."""
 
 DAMAGED = "it is damaged or cut short; copy it again from where it came"
 
@@ -123,7 +127,8 @@ def open_folder(folder: Path) -> Opened:
     if not names:
         raise UserError("the folder holds no TIFF files; give the folder of the slices, or a file")
     if len(names) == 1:
-        return open_file(folder / names[0])
+        with naming(names[0]):
+            return open_file(folder / names[0])
     check_sequence([Path(name).stem for name in names])
     first = _header(folder / names[0])
     for name in names[1:]:
@@ -168,7 +173,7 @@ def _stack_shape(axes: str, shape: Sequence[int]) -> Shape:
         raise UserError(f"it is a colour picture ({sizes['S']} values a pixel); convert it to grey values")
     if len(more) > 1:
         raise UserError(f"it has {len(more) + 2} dimensions {tuple(shape)}; save one (z, y, x) volume of it")
-    if "C" in sizes:
+    if 1 < sizes.get("C", 1) <= MOST_CHANNELS:
         raise UserError(f"it has {sizes['C']} channels; save one of them")
     return (more[0] if more else 1, height, width)
 
@@ -210,7 +215,7 @@ def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
         raise
     except (FileNotFoundError, PermissionError) as error:
         raise UserError(f"it cannot be read ({error.strerror}); check that it is there and yours to read") from error
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError, tifffile.TiffFileError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, struct.error, tifffile.TiffFileError) as error:
         raise UserError("it is no TIFF file; check what it is" if "not a TIFF" in str(error) else DAMAGED) from error
     finally:
         tifffile.logger().removeHandler(complaints)
