@@ -18,6 +18,7 @@ LAYERS = (
     {"errors"},
     {"utsr", "volumes", "quality", "jobs"},
     {"enhance", "cracks", "training", "phantoms"},
+    {"evaluation"},
     {"cli", "docks"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -99,8 +100,7 @@ def test_only_docks_name_qt_or_napari():
         for name in imports(module)
         if room_of(module) != "docks" and name.split(".")[0] in gui
     }
-    # `nanoct demo --view` opens the viewer, inside the function and only when it is asked for.
-    assert named <= {("napari_nanoct.cli.demo", "napari")}
+    assert not named
 
 
 @pytest.mark.parametrize("room", BARE_ROOMS)
