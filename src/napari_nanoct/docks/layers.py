@@ -1,0 +1,256 @@
+"""From a napari layer to a volume and back to a place in the viewer; no Qt here."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.volumes import Geometry, Volume, open_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import dask.array as da
+    from napari.components import Dims
+    from napari.layers import Image, Layer, Shapes
+
+Crop = tuple[int, int, int, int]
+
+AXES = ("z", "y", "x")
+
+
+def layer_volume(layer: Layer | None) -> Volume:
+    """Return the (z, y, x) volume that an image layer shows, lazily and where the layer lies in the world.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer or None
+        A 2-D or 3-D image layer of any backing; of a multiscale layer the full resolution counts. Leading axes of
+        length one are dropped; a 2-D layer becomes one slice.
+
+    Returns
+    -------
+    Volume
+        Its source is the layer's file where one is known (not yet compared with the layer: see `layer_file`).
+
+    Raises
+    ------
+    UserError
+        If the layer is no grey-value image, has more than three axes, or does not lie straight along the axes.
+    """
+    image = _image(layer)
+    levels = tuple(_stack(level, image.name) for level in (image.data if image.multiscale else (image.data,)))
+    source = image.metadata.get("source") or image.source.path or "array"
+    return Volume(levels[0], layer_geometry(image), str(source), image.name, levels)
+
+
+def _image(layer: Layer | None) -> Image:
+    """Return the layer if it is a grey-value image along the axes, or say what is wrong with it."""
+    from napari.layers import Image
+
+    if layer is None:
+        raise UserError("There is no image layer; open a tomogram first (File > Open, or File > Open Sample > nanoCT).")
+    if not isinstance(layer, Image):
+        kind = type(getattr(layer, "__wrapped__", layer)).__name__
+        raise UserError(f"The layer “{layer.name}” is a {kind} layer; choose an image layer.")
+    if layer.rgb:
+        raise UserError(f"The layer “{layer.name}” is RGB; convert it to grey values first (Layer > Split RGB).")
+    straight = (
+        np.allclose(layer.rotate, np.eye(layer.ndim))
+        and np.allclose(layer.shear, 0)
+        and np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1))
+        and np.all(np.asarray(layer.scale) > 0)
+    )
+    if not straight:
+        raise UserError(
+            f"The layer “{layer.name}” is rotated, sheared or mirrored in the viewer; reset its transform "
+            "(scale, rotate, shear, affine) first."
+        )
+    return layer
+
+
+def _stack(level: Any, name: str) -> da.Array:
+    """Return a level of a layer as a lazy (z, y, x) array, without reading it."""
+    import dask.array as da
+
+    from napari_nanoct.volumes.lazy import native
+
+    shape = tuple(level.shape)
+    if any(length != 1 for length in shape[:-3]):
+        raise UserError(
+            f"The layer “{name}” has {len(shape)} axes {shape}; choose a layer of one volume (z, y, x), "
+            "for example after Layer > Split Stack."
+        )
+    if 0 in shape:
+        raise UserError(f"The layer “{name}” is empty, of shape {shape}; choose another.")
+    array = level if isinstance(level, da.Array) else da.from_array(level, **_reading(level))
+    array = array[(0,) * (len(shape) - 3)] if len(shape) > 3 else array
+    try:
+        return native(array if array.ndim == 3 else array[np.newaxis])
+    except UserError as error:
+        raise UserError(f"The layer “{name}”: {error}.") from error
+
+
+def _reading(level: Any) -> dict[str, Any]:
+    """Return how dask should cut an array of another kind: along the shards or chunks of a file, else by slices."""
+    chunks = getattr(level, "shards", None) or getattr(level, "chunks", None)
+    if chunks is None:
+        chunks = (1,) * (level.ndim - 2) + level.shape[-2:]
+    return {"chunks": chunks, "name": False, "inline_array": True}
+
+
+def layer_geometry(layer: Image) -> Geometry:
+    """Return voxel size, origin and unit of the layer's last three axes, all in the unit of x.
+
+    A 2-D layer gets its pixel's height as its thickness.
+    """
+    unit, factors = _unit_factors(layer)
+    size = [float(s) * f for s, f in zip(layer.scale[-3:], factors, strict=True)]
+    origin = [float(t) * f for t, f in zip(layer.translate[-3:], factors, strict=True)]
+    if len(size) == 2:
+        size, origin = [size[0], *size], [0.0, *origin]
+    return Geometry((size[0], size[1], size[2]), (origin[0], origin[1], origin[2]), unit)
+
+
+def _unit_factors(layer: Layer) -> tuple[str, list[float]]:
+    """Return the name of x's unit and what turns the last axes' units into it; "pixel" if they are no lengths."""
+    from napari_nanoct.volumes.units import unit_name
+
+    units = list(layer.units[-3:])
+    name = unit_name(str(units[-1]))
+    try:
+        factors = [unit_factor(unit, units[-1]) for unit in units]
+    except UserError:
+        return "pixel", [1.0] * len(units)
+    return name, factors
+
+
+def unit_factor(unit: Any, target: Any) -> float:
+    """Return how many `target` one `unit` is; both are pint units."""
+    import pint
+
+    if unit == target:
+        return 1.0
+    try:
+        return float((1.0 * unit).to(target).magnitude)
+    except pint.DimensionalityError as error:
+        raise UserError(f"The unit {unit} cannot be turned into {target}; give all axes a length unit.") from error
+
+
+def layer_file(volume: Volume) -> str | None:
+    """Return the path of the file that holds what the layer shows, or None if there is none.
+
+    The file must have the layer's shape and dtype and the same values in its first, middle and last slice: a layer
+    keeps its file's path also after its data was replaced. Reads those slices, so call it in a thread.
+    """
+    if volume.source == "array" or not os.path.exists(volume.source):
+        return None
+    try:
+        stored = open_volume(volume.source)
+    except (UserError, OSError):
+        return None
+    if stored.shape != volume.shape or stored.dtype != volume.dtype:
+        return None
+    for z in {0, volume.shape[0] // 2, volume.shape[0] - 1}:
+        here, there = np.asarray(volume.data[z]), np.asarray(stored.data[z])
+        if not np.array_equal(here, there, equal_nan=here.dtype.kind == "f"):
+            return None
+    return volume.source
+
+
+def placement(geometry: Geometry, ndim: int) -> dict[str, Any]:
+    """Return the options that put a layer of `ndim` axes (2 or 3) where `geometry` says."""
+    return {
+        "scale": geometry.voxel_size[-ndim:],
+        "translate": geometry.origin[-ndim:],
+        "units": (geometry.unit,) * ndim,
+        "axis_labels": AXES[-ndim:],
+    }
+
+
+def current_slice(layer: Image, dims: Dims, depth: int) -> int:
+    """Return the index of the layer's slice that the viewer shows.
+
+    Raises
+    ------
+    UserError
+        If the view does not show (y, x) or (x, y), or the slice lies outside the layer.
+    """
+    if dims.ndisplay != 2:
+        raise UserError("The preview needs the 2D view: press the cube button below the layer list.")
+    if set(dims.order[-2:]) != {dims.ndim - 2, dims.ndim - 1}:
+        raise UserError(
+            "The preview shows slices (y, x): press the roll button below the layers until z has the slider."
+        )
+    if layer.ndim == 2:
+        return 0
+    point = np.asarray(dims.point[-layer.ndim :]) * _world_factors(layer, dims)
+    z = float(layer.world_to_data(point)[-3])
+    index = math.floor(z + 0.5)
+    if not 0 <= index < depth:
+        raise UserError(f"The slice in view lies outside “{layer.name}”; move the z slider to a slice of it.")
+    return index
+
+
+def _world_factors(layer: Layer, dims: Dims) -> np.ndarray:
+    """Return what turns the viewer's coordinates into the layer's units, axis by axis; 1 where they do not mix."""
+    world: Sequence[Any] | None = getattr(dims, "units", None)
+    if not world or len(world) < layer.ndim:
+        return np.ones(layer.ndim)
+    return np.array([unit_factor(w, u) for w, u in zip(world[-layer.ndim :], layer.units, strict=True)])
+
+
+def shape_crop(shapes: Shapes | None, layer: Image, dims: Dims) -> Crop:
+    """Return ``(y0, y1, x0, x1)``, ends excluded: the layer's pixels that a shape's bounding box touches.
+
+    The selected shape counts, else the last one.
+
+    Raises
+    ------
+    UserError
+        If there is no shape or it lies beside the layer.
+    """
+    if shapes is None or len(shapes.data) == 0:
+        raise UserError("There is no rectangle; draw one in a Shapes layer, or choose another region.")
+    index = max(shapes.selected_data, default=len(shapes.data) - 1)
+    to_world, to_layer = 1 / _world_factors(shapes, dims), _world_factors(layer, dims)
+    ndim = min(shapes.ndim, layer.ndim)
+    corners = []
+    for vertex in np.asarray(shapes.data[index]):
+        world = np.asarray(shapes.data_to_world(vertex)) * to_world
+        point = np.zeros(layer.ndim)
+        point[-ndim:] = world[-ndim:] * to_layer[-ndim:]
+        corners.append(layer.world_to_data(point)[-2:])
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    height, width = (layer.data[0] if layer.multiscale else layer.data).shape[-2:]
+    y0, x0 = (max(0, math.floor(value + 0.5)) for value in low)
+    y1, x1 = (min(end, math.ceil(value + 0.5)) for value, end in zip(high, (height, width), strict=True))
+    if y0 >= y1 or x0 >= x1:
+        raise UserError(f"The shape in “{shapes.name}” lies beside “{layer.name}”; draw it over the image.")
+    return y0, y1, x0, x1
+
+
+def look(layer: Image) -> dict[str, Any]:
+    """Return how the layer shows its grey values, for a layer that is to look the same."""
+    return {
+        "contrast_limits": tuple(layer.contrast_limits),
+        "gamma": layer.gamma,
+        "colormap": layer.colormap,
+    }
+
+
+def suggested_output(layer: Image, ending: str) -> str:
+    """Return a path for a result: beside the layer's file if that is possible, else in the home folder."""
+    source = layer.metadata.get("source") or layer.source.path
+    place = Path(source) if source else Path()
+    known = source is not None and place.exists() and os.access(place.parent, os.W_OK)
+    name = place.name if known else layer.name
+    for suffix in (".ome.zarr", ".zarr", ".ome.tiff", ".ome.tif", ".tiff", ".tif", ".npy"):
+        name = name.removesuffix(suffix)
+    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "layer"
+    return str((place.parent if known else Path.home()) / f"{name}-{ending}.ome.zarr")

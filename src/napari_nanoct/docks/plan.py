@@ -1,0 +1,142 @@
+"""What a volume run will do, worked out before it starts; and the copy of a layer that is not on disk."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from napari_nanoct.docks.layers import layer_file
+from napari_nanoct.enhance.settings import EnhanceSettings
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs import CancelToken, Progress
+from napari_nanoct.volumes import OmeZarrWriter
+
+if TYPE_CHECKING:
+    from napari_nanoct.docks.preview import Request
+    from napari_nanoct.enhance import Estimate
+    from napari_nanoct.enhance.settings import Precision
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A volume run, ready to start.
+
+    Attributes
+    ----------
+    request : Request
+        What the controls asked for.
+    settings : EnhanceSettings
+        Of the process; its input is the layer's file, or "" while there is none.
+    estimate : Estimate
+        Shape, disk space and time.
+    replaces : bool
+        Whether something at the output, whole or half-written, will be replaced.
+    """
+
+    request: Request
+    settings: EnhanceSettings
+    estimate: Estimate
+    replaces: bool
+
+    @property
+    def copy_bytes(self) -> int:
+        """Disk space that the temporary copy of the layer takes, at most; 0 for a layer that is on disk."""
+        return 0 if self.settings.input else self.request.volume.nbytes
+
+    def question(self) -> str:
+        """Return what the user should know before the start, one line each."""
+        estimate = self.estimate
+        need, free = estimate.output_bytes + self.copy_bytes, estimate.free_bytes
+        lines = [
+            f"Writes {self.settings.output}",
+            f"{' × '.join(map(str, estimate.shape))} voxels (z, y, x)",
+            f"Time: {time_text(estimate.seconds)} on {estimate.device}",
+            f"Disk: {size_text(need)} at most" + (f", {size_text(free)} free" if free else ""),
+        ]
+        if self.copy_bytes:
+            lines.append("The layer is not on disk: it is copied beside the output first, and the copy removed after.")
+        if self.replaces:
+            lines.append("⚠ What is at the output now will be replaced.")
+        if 0 < free < need:
+            lines.append("⚠ There may not be enough space; choose another output or a smaller region.")
+        return "\n".join(lines)
+
+
+def make_plan(request: Request) -> Plan:
+    """Find the layer's file, and estimate the run; reads a few slices, so call it in a thread."""
+    from napari_nanoct.enhance import estimate
+
+    output = Path(request.output).expanduser()
+    if not request.output.strip():
+        raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
+    if output.suffix != ".zarr":
+        output = output.with_name(output.name + ".ome.zarr")
+    replaces = output.exists() or output.with_name(output.name + ".partial").exists()
+    file = layer_file(request.volume)
+    settings = EnhanceSettings(
+        input=file or "",
+        output=str(output),
+        model=request.model,
+        scale=request.scale,
+        slices=request.slices,
+        crop=request.crop,
+        device=request.device,
+        overwrite=replaces,
+    )
+    found = estimate(settings, request.volume)
+    # The precision was measured in this process, as for the previews: given to the run, both agree in a near tie too.
+    return Plan(request, replace(settings, precision=cast("Precision", found.precision)), found, replaces)
+
+
+def copy_layer(plan: Plan, cancel: CancelToken, report: Callable[[Progress], None]) -> Path:
+    """Stream the layer to a temporary OME-Zarr beside the output, slab by slab, and return its path.
+
+    The caller removes its parent folder; after an error or a cancel it is removed here.
+    """
+    volume = plan.request.volume
+    output = Path(plan.settings.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".nanoct-", dir=output.parent))
+    try:
+        name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in volume.name).strip(" .") or "layer"
+        path = folder / f"{name}.ome.zarr"
+        depth = volume.shape[0]
+        writer = OmeZarrWriter(path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name)
+        for z in range(0, depth, 16):
+            cancel.check()
+            report(Progress(z, depth, "slices", message="copying the layer to disk"))
+            writer.write(z, np.asarray(volume.data[z : z + 16]))
+        writer.finish({"copy of layer": volume.name})
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return path
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for people: ``"1.2 GB"``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.{0 if size >= 10 or unit == 'bytes' else 1}f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def time_text(seconds: float) -> str:
+    """Return a length of time for people: ``"about 3 min"``."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def run_settings(plan: Plan, file: str) -> EnhanceSettings:
+    """Return the settings of the process, reading `file`."""
+    return replace(plan.settings, input=file)

@@ -1,0 +1,61 @@
+"""napari's reader for tomograms: everything that `open_volume` opens, at its place and lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_nanoct.volumes import Volume
+
+SUFFIXES = (".tif", ".tiff", ".zarr", ".npy")
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """Return the reader if this is one tomogram: a file or a folder of a known kind; it is not opened yet."""
+    if not isinstance(path, str):
+        return None
+    place = Path(path)
+    if place.suffix.lower() in SUFFIXES:
+        return read
+    if place.is_dir() and any(entry.suffix.lower() in (".tif", ".tiff") for entry in place.iterdir()):
+        return read
+    if place.is_dir() and any((place / name).exists() for name in ("zarr.json", ".zattrs", ".zgroup", ".zarray")):
+        return read
+    return None
+
+
+def read(path: str) -> list[LayerData]:
+    """Open the tomogram as one lazy image layer."""
+    from napari_nanoct.volumes import intensity_range, open_volume
+
+    volume = open_volume(path)
+    limits = intensity_range(volume)
+    return [layer_data(volume, contrast_limits=(limits.low, limits.high))]
+
+
+def layer_data(volume: Volume, *, ndim: int = 3, **options: Any) -> LayerData:
+    """Return napari's (data, options, type) for a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        Its pyramid becomes a multiscale layer.
+    ndim : int
+        3; or 2 to show the only slice of a volume as a 2-D layer.
+    **options
+        Further options of the layer; they win over the volume's own.
+    """
+    from napari_nanoct.docks.layers import placement
+
+    levels = [level[0] for level in volume.levels] if ndim == 2 else list(volume.levels)
+    own = {
+        "name": volume.name,
+        "multiscale": len(levels) > 1,
+        "metadata": {"source": volume.source, **volume.metadata},
+        **placement(volume.geometry, ndim),
+    }
+    return (levels if len(levels) > 1 else levels[0], {**own, **options}, "image")
