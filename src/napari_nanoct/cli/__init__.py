@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _name in ("demo", "enhance", "info", "models"):
+for _name in ("demo", "info", "enhance", "models", "evaluate", "train"):
     app.command(_name)(getattr(import_module(f"napari_nanoct.cli.{_name}"), _name))
 
 

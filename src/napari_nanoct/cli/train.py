@@ -17,13 +17,24 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in OUTPUT.")] = False,
 ) -> None:
     """Train a network by a recipe; stop with Ctrl-C, continue with --resume."""
+    import signal
+
+    from napari_nanoct.jobs.cancel import Cancelled, CancelToken
     from napari_nanoct.jobs.events import Done, Progress
     from napari_nanoct.training.loop import train as run
     from napari_nanoct.training.recipe import load_recipe
 
-    for event in run(load_recipe(recipe), data, output, device=device, threads=threads, resume=resume):
-        if isinstance(event, Progress):
-            left = f", {event.seconds_left / 60:.0f} min left" if event.seconds_left is not None else ""
-            typer.echo(f"step {event.done} of {event.total}: {event.message}{left}")
-        elif isinstance(event, Done):
-            typer.echo(f"Weights: {event.output}")
+    cancel = CancelToken()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: cancel.cancel())
+    plan = load_recipe(recipe)
+    try:
+        for event in run(plan, data, output, device=device, threads=threads, resume=resume, cancel=cancel):
+            if isinstance(event, Progress):
+                left = f", {event.seconds_left / 60:.0f} min left" if event.seconds_left is not None else ""
+                typer.echo(f"step {event.done} of {event.total}: {event.message}{left}")
+            elif isinstance(event, Done):
+                typer.echo(f"Weights: {event.output}")
+    except Cancelled:
+        typer.echo(f"Stopped; continue with: nanoct train {recipe} --data {data} --output {output} --resume", err=True)
+        raise typer.Exit(130) from None

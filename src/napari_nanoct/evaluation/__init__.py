@@ -1,0 +1,1 @@
+"""Restoration judged against a known truth: by sample, beside the baselines."""

@@ -1,0 +1,124 @@
+"""Run methods on degraded slices and score them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nanoct.evaluation.protocols import PROTOCOLS, degrade
+from napari_nanoct.evaluation.truth import TrueSlice
+
+Method = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Maps a low-resolution slice (y, x) to one on the grid of the truth, same grey values."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures of one method on one slice; PSNR in decibel with the truth's percentile range as peak."""
+
+    sample: str
+    protocol: str
+    level: int
+    factor: int
+    method: str
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The images behind the scores of one slice, by method; the truth is under ``truth``."""
+
+    sample: str
+    protocol: str
+    level: int
+    images: Mapping[str, NDArray[np.float32]]
+
+
+def baseline_name(factor: int) -> str:
+    """Name of what every method is compared with: the input itself, or its bicubic enlargement."""
+    return "input" if factor == 1 else "bicubic"
+
+
+def baseline(factor: int) -> Method:
+    """Return the input itself for factor 1, its bicubic enlargement otherwise."""
+
+    def enlarge(low: NDArray[np.float32]) -> NDArray[np.float32]:
+        import torch
+
+        from napari_nanoct.utsr.resampling import enlarge_bicubic
+
+        return np.asarray(enlarge_bicubic(torch.from_numpy(low)[None, None], factor)[0, 0].numpy())
+
+    return enlarge
+
+
+def model(name: str, factor: int, device: str = "auto", precision: str = "float32") -> Method:
+    """Return a network as the volume run uses it: the range is that of the low-resolution slice, as for a user."""
+    from napari_nanoct.enhance import Enhancer
+    from napari_nanoct.volumes import intensity_range, open_volume
+
+    enhancer = Enhancer.load(name, factor, device, precision)
+    return lambda low: enhancer.slice(low, intensity_range(open_volume(low)), np.float32)
+
+
+def score_slice(
+    truth: TrueSlice, protocol: str, level: int, factor: int, methods: Mapping[str, Method], seed: int
+) -> tuple[list[Score], Shown]:
+    """Degrade one slice, restore it by every method and score the results."""
+    from napari_nanoct.quality import circle_mask, psnr, ssim
+
+    height, width = (extent // factor * factor for extent in truth.image.shape)
+    image = truth.image[:height, :width]
+    low = degrade(image, protocol, level, factor, seed)
+    mask = circle_mask(image.shape) if truth.circle else None
+    images = {name: method(low) for name, method in methods.items()}
+    scores = [
+        Score(
+            truth.sample, protocol, level, factor, name, psnr(image, result, 1.0, mask), ssim(image, result, 1.0, mask)
+        )
+        for name, result in images.items()
+    ]
+    return scores, Shown(truth.sample, protocol, level, {**images, "truth": image})
+
+
+def evaluate(
+    truths: Iterable[TrueSlice], protocol: str, factor: int, methods: Mapping[str, Method]
+) -> Iterator[tuple[list[Score], Shown]]:
+    """Score every method on every slice at every level of a protocol; the draws differ by slice and level."""
+    for number, truth in enumerate(truths):
+        for level in range(PROTOCOLS[protocol]):
+            yield score_slice(truth, protocol, level, factor, methods, seed=1000 + number)
+
+
+def by_sample(scores: Iterable[Score]) -> list[Score]:
+    """Average the slices of each sample, for each level and method; in order of first appearance."""
+    groups: dict[tuple[str, str, int, int, str], list[Score]] = {}
+    for score in scores:
+        groups.setdefault((score.sample, score.protocol, score.level, score.factor, score.method), []).append(score)
+    return [Score(*key, *_means(group)) for key, group in groups.items()]
+
+
+def over_samples(samples: Sequence[Score]) -> list[Score]:
+    """Average the samples, each counting once, under the name ``mean``."""
+    groups: dict[tuple[str, int, int, str], list[Score]] = {}
+    for score in samples:
+        groups.setdefault((score.protocol, score.level, score.factor, score.method), []).append(score)
+    return [Score("mean", *key, *_means(group)) for key, group in groups.items()]
+
+
+def write_csv(path: Path, scores: Iterable[Score]) -> None:
+    """Write scores as a table with a header."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Score)])
+        writer.writeheader()
+        writer.writerows(asdict(score) for score in scores)
+
+
+def _means(group: Sequence[Score]) -> tuple[float, float]:
+    return float(np.mean([score.psnr for score in group])), float(np.mean([score.ssim for score in group]))
