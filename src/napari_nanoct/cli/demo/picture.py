@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HALF_LINE = 14
 _PATCH = 9
+_LINE, _AFTER = "#ffb000", "#0072b2"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def save_picture(
         axes[zoom].set_xlim(spot.x - half - 0.5, spot.x + half + 0.5)
         axes[zoom].set_ylim(spot.y + half + 0.5, spot.y - half - 0.5)
         _, points = spot.line()
-        axes[zoom].plot(points[1, [0, -1]], points[0, [0, -1]], color="#ffb000", linewidth=1.2)
+        axes[zoom].plot(points[1, [0, -1]], points[0, [0, -1]], color=_LINE, linewidth=1.2)
         for name in (whole, zoom):
             axes[name].set_xticks([])
             axes[name].set_yticks([])
@@ -140,7 +141,7 @@ def _outline(axes: Axes, spot: Spot, half: int) -> None:
     from matplotlib.patches import Rectangle
 
     corner = (spot.x - half - 0.5, spot.y - half - 0.5)
-    axes.add_patch(Rectangle(corner, 2 * half + 1, 2 * half + 1, fill=False, edgecolor="#ffb000", linewidth=1.2))
+    axes.add_patch(Rectangle(corner, 2 * half + 1, 2 * half + 1, fill=False, edgecolor=_LINE, linewidth=1.2))
 
 
 def _scale_bar(axes: Axes, voxel: float) -> None:
@@ -166,7 +167,7 @@ def _profiles(
 
     distance, points = spot.line()
     low, high = grey_range
-    styles = (("#8c8c8c", 1.4), ("#0072b2", 2.2), ("black", 1.4))
+    styles = (("#8c8c8c", 1.4), (_AFTER, 2.2), ("black", 1.4))
     for (title, image), (colour, width) in zip(images.items(), styles, strict=True):
         grey = map_coordinates(image.astype(np.float64), points, order=1, mode="nearest")
         attenuation = low + grey / 65535 * (high - low)
@@ -179,12 +180,26 @@ def _profiles(
 
 
 def _save_small(figure: Figure, path: Path) -> None:
-    """Save with a palette of 128 colours: noisy pictures take a third of the room."""
+    """Save with a palette of greys and the two colours' blends with black, grey and white: a third of the size."""
     import io
 
     from PIL import Image
 
+    greys = np.repeat(np.linspace(0, 255, 160)[:, None], 3, axis=1)
+    blends = [
+        ground + np.linspace(0.25, 1, 16)[:, None] * (np.array(_rgb(colour)) - ground)
+        for colour in (_LINE, _AFTER)
+        for ground in (0, 128, 255)
+    ]
+    colours = np.rint(np.concatenate([greys, *blends])).astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours.tobytes())
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
