@@ -81,3 +81,24 @@ def test_draws_stay_in_their_ranges_and_in_their_particles() -> None:
     assert all(30 <= c.aperture <= 90 for c in cracks if c.kind != "branch")
     assert all(c.aperture < 90 for c in cracks if c.kind == "branch")
     assert all(np.linalg.norm(c.centre) < 1.3 * r for c, r in zip(cracks, radius, strict=True))
+
+
+def test_shares_of_a_rough_crack_equal_the_mean_of_finer_voxels() -> None:
+    frame = rotations(np.random.default_rng(4), 1)[0]
+    crack = Crack(
+        0, "radial", np.full(3, 600.0), frame, (500.0, 600.0), 90.0, bend=(80.0, -60.0), roughness=35.0, seed=9
+    )
+
+    def share(voxel: float) -> np.ndarray:
+        axis = np.arange(voxel / 2, 1200, voxel)
+        whole = np.zeros((len(axis),) * 3)
+        box, part = crack_share(crack, (axis, axis, axis), voxel)
+        whole[box] = part
+        return whole
+
+    coarse, fine = share(40.0), share(8.0)
+    counted = fine.reshape(30, 5, 30, 5, 30, 5).mean(axis=(1, 3, 5))
+    touched = (coarse > 0) | (counted > 0)
+    assert touched.sum() > 500
+    assert np.abs(coarse - counted)[touched].mean() < 0.03
+    assert coarse.sum() == pytest.approx(counted.sum(), rel=0.02)
