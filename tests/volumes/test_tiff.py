@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,31 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=sentence) as caught:
             open_volume(tmp_path / name)
         assert str(caught.value).startswith(str(tmp_path / name))
+
+
+def test_a_note_of_imagej_that_outlived_its_stack(tmp_path: Path) -> None:
+    (tmp_path / "scan").mkdir()
+    for n, plane in enumerate(DATA[:5]):
+        note = "ImageJ=1.53\nimages=37\nslices=37\n"
+        tifffile.imwrite(tmp_path / "scan" / f"{n}.tif", plane, description=note, metadata=None)
+    same(tmp_path / "scan", DATA[:5])
+    same(tmp_path / "scan" / "3.tif", DATA[3:4])
+
+
+def test_imagej_stack_in_one_page(tmp_path: Path) -> None:
+    """As ImageJ writes what is larger than 4 GB: one page, and the other slices behind its pixels."""
+    path = tmp_path / "v.tif"
+    tifffile.imwrite(path, DATA, imagej=True, metadata={"axes": "ZYX"})
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        (tags,) = struct.unpack_from("<H", content, tif.pages.first.offset)
+        struct.pack_into("<I", content, tif.pages.first.offset + 2 + 12 * tags, 0)
+    path.write_bytes(content)
+    same(path, DATA)
+    path.rename(tmp_path / "slice_0.tif")
+    tifffile.imwrite(tmp_path / "slice_1.tif", DATA[0])
+    with pytest.raises(UserError, match=r"slice_0\.tif: it holds several slices among files of one slice"):
+        open_volume(tmp_path)
 
 
 def test_a_slice_that_vanishes_after_opening_is_named(tmp_path: Path) -> None:

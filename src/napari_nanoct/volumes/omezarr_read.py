@@ -85,9 +85,8 @@ class _Blocks:
         try:
             return np.asarray(self.array[key])
         except (OSError, ValueError, RuntimeError, TypeError) as error:
-            raise UserError(
-                f"{self.array.store_path}: a block is damaged or unreadable ({error}); copy it again."
-            ) from error
+            where = str(self.array.store_path).removeprefix("file://")
+            raise UserError(f"{where}: a block is damaged or unreadable ({error}); copy it again.") from error
 
 
 def _open_node(path: Path) -> zarr.Array[Any] | zarr.Group:

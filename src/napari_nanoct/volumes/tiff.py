@@ -152,8 +152,9 @@ def _header(path: Path) -> tuple[tuple[int, int], np.dtype[Any], Geometry, tuple
     """Shape and type of a file of one slice, and the geometry that it states."""
     with naming(path.name), _opened(path) as tif:
         page = tif.pages.first
-        images = (tif.imagej_metadata or {}).get("images", 1) if tif.is_imagej else 1
-        if len(tif.pages) > 1 or images > 1:
+        # ImageJ writes a stack above 4 GB as one page; but its note may also have outlived the stack
+        hidden = tif.is_imagej and (tif.imagej_metadata or {}).get("images", 1) > 1 and len(tif.series[0]) > 1
+        if len(tif.pages) > 1 or hidden:
             raise UserError(
                 "it holds several slices among files of one slice; give the file itself, or a folder of single slices"
             )
@@ -196,7 +197,7 @@ class _Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        self.serious |= any(sign in text for sign in ("invalid page offset", "corrupted", "failed to reshape"))
+        self.serious |= any(sign in text for sign in ("invalid page offset", "corrupted tag list of page"))
 
 
 @contextmanager
