@@ -153,7 +153,7 @@ def _header(path: Path) -> tuple[tuple[int, int], np.dtype[Any], Geometry, tuple
     with naming(path.name), _opened(path) as tif:
         page = tif.pages.first
         # ImageJ writes a stack above 4 GB as one page; but its note may also have outlived the stack
-        hidden = tif.is_imagej and (tif.imagej_metadata or {}).get("images", 1) > 1 and len(tif.series[0]) > 1
+        hidden = tif.is_imagej and (tif.imagej_metadata or {}).get("images", 1) > 1 and tif.series[0].ndim > 2
         if len(tif.pages) > 1 or hidden:
             raise UserError(
                 "it holds several slices among files of one slice; give the file itself, or a folder of single slices"
