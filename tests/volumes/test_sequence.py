@@ -41,6 +41,8 @@ def test_unbroken_sequences_pass(names: list[str]) -> None:
         (["s_0", "s_1", "s_4", "s_6"], "slices 2, 3, 5 are missing"),
         (["s_000", "s_001", "s_900"], "slices 2, 3, 4, 5, 6 and 893 more are missing"),
         (["s_1", "s_2", "s_3000000000"], "and 2999999992 more"),
+        (["s_0", "s_10", "s_20", "s_40"], "slice 30 is missing"),
+        (["s_103", "s_918", "s_969"], "slices 104, 105, 106, 107, 108 and 859 more are missing"),
         (["s_01", "s_1"], "slice number 1 is there twice"),
         (["s_1", "s_01", "s_2"], "slice number 1 is there twice"),
         (["s_1", "s_2", "preview"], r"one series \(s_1 and preview\)"),

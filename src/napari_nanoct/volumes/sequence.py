@@ -51,6 +51,8 @@ def _check_numbers(numbers: Sequence[int], names: Sequence[str]) -> None:
     step = min(steps)
     if step == 0:
         raise UserError(f"slice number {numbers[steps.index(0)]} is there twice; keep one file of each")
+    if 2 * steps.count(step) <= len(steps):  # no steady step but for a few gaps
+        step = 1
     count = sum(-(-gap // step) - 1 for gap in steps)
     if count == 0:
         return
