@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -340,3 +343,31 @@ def test_estimate(tiny_models: Models, tmp_path: Path) -> None:
     assert result.free_bytes == pytest.approx(target_module.shutil.disk_usage(tmp_path).free, rel=0.1)
     assert 0 < result.seconds < 60
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
+def test_the_process_does_not_grow_with_depth(tiny_models: Models, tmp_path: Path) -> None:
+    """Eight times the depth, 235 MB of voxels more: the process may grow by a fraction of that."""
+    for depth in (64, 512):
+        levels = np.lib.format.open_memmap(tmp_path / f"{depth}.npy", "w+", np.uint16, (depth, 512, 512))
+        levels[:] = np.arange(depth)[:, None, None]  # slices of one value need no network
+        del levels
+    code = """
+import re, sys
+from pathlib import Path
+from napari_nanoct import enhance_volume
+
+folder, model = sys.argv[1:]
+peaks = []
+for depth in (64, 512):
+    enhance_volume(f"{folder}/{depth}.npy", f"{folder}/{depth}.zarr", model=model, device="cpu", precision="float32")
+    # not getrusage: its peak is that of the parent process where this one's is lower
+    peaks.append(int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024)
+print(peaks[1] - peaks[0])
+"""
+    words = [sys.executable, "-c", code, str(tmp_path), str(tiny_models[1])]
+    result = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 60e6
