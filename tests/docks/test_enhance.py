@@ -37,15 +37,15 @@ def _write_to(dock, path: Path) -> None:
 
 
 def _preview(qtbot: QtBot, dock) -> object:
-    before = dock._preview_layer
+    before = dock.preview_layer
     dock.ui.preview.click()
-    qtbot.waitUntil(lambda: dock._preview_layer not in (None, before), timeout=LONG)
-    return dock._preview_layer
+    qtbot.waitUntil(lambda: dock.preview_layer not in (None, before), timeout=LONG)
+    return dock.preview_layer
 
 
 def _propose(qtbot: QtBot, dock) -> None:
     dock.ui.enhance.click()
-    qtbot.waitUntil(lambda: dock._plan is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: dock.plan is not None, timeout=LONG)
 
 
 def _run(qtbot: QtBot, viewer, dock) -> object:
@@ -107,7 +107,7 @@ def test_before_and_after(open_dock: Callable, tomogram: np.ndarray, qtbot: QtBo
     newer = _preview(qtbot, dock)
     assert newer.visible
     assert [x.name for x in viewer.layers] == ["scan", "scan preview", labels.name]
-    assert dock.layer == layer
+    assert dock.ui.image == layer
     viewer.layers.remove("scan preview")
     assert not dock.ui.after.isEnabled()
 
@@ -121,7 +121,7 @@ def test_a_newer_preview_wins(open_dock: Callable, tomogram: np.ndarray, qtbot: 
     preview = _preview(qtbot, dock)
     assert preview.translate[0] == 5
     qtbot.wait(300)
-    assert dock._preview_layer is preview
+    assert dock.preview_layer is preview
 
 
 def test_two_dimensional_layer(open_dock: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot) -> None:
@@ -197,7 +197,7 @@ def test_question_tells_what_will_happen(
     _write_to(dock, output)
     _propose(qtbot, dock)
     text = dock.ui.question.text()
-    for words in (str(output), "6 × 70 × 90", "Disk:", "free", "Time: about", "copied", "will be replaced"):
+    for words in (str(output), "6 × 70 × 90", "Disk:", "free", "Time: about", "copied", "half-written"):
         assert words in text
     assert dock.ui.start.text() == "Replace and start"
     assert dock.ui.confirmation.isVisibleTo(dock)
@@ -282,7 +282,7 @@ def test_command_is_what_the_process_gets(
     dock.ui.region.setCurrentIndex(SLICES)
     dock.ui.last.setValue(1)
     dock.ui.copy.click()
-    qtbot.waitUntil(lambda: "clipboard" in dock.ui.status.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: "On the clipboard" in dock.ui.status.text(), timeout=LONG)
     words = shlex.split(QApplication.clipboard().text())
     _propose(qtbot, dock)
     started = []
@@ -368,14 +368,14 @@ def test_closing_napari_ends_the_run(open_dock: Callable, tomogram: np.ndarray, 
 def test_a_model_file(open_dock: Callable, tiny_models: dict, tmp_path: Path, tomogram: np.ndarray) -> None:
     viewer, dock = open_dock()
     viewer.add_image(tomogram)
-    dock.open_model(str(tiny_models[2]))
+    dock.ui.choose_model_file(str(tiny_models[2]))
     assert dock.ui.model.currentText() == "tiny-x2.safetensors"
     assert dock.ui.factor.currentData() == 2
-    request = dock.request()
+    request = dock.ui.request()
     assert (request.model, request.scale) == (str(tiny_models[2]), 2)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"PK\x03\x04nonsense")
-    dock.open_model(str(broken))
+    dock.ui.choose_model_file(str(broken))
     assert "pickled" in dock.ui.status.text()
     assert dock.ui.model.currentText() == "tiny-x2.safetensors"
 
@@ -387,7 +387,7 @@ def test_box_follows_the_layers(open_dock: Callable, tomogram: np.ndarray) -> No
     viewer.add_image(tomogram[:3], name="second")
     viewer.add_points(np.zeros((1, 3)))
     assert names() == ["second", "first"]
-    assert dock.layer == first
+    assert dock.ui.image == first
     assert dock.ui.last.value() == 5
     first.name = "renamed"
     assert names() == ["second", "renamed"]
@@ -414,4 +414,4 @@ def test_tiff_opened_by_napari_itself_is_passed_by_path(
     viewer.open(path, plugin="napari")
     _write_to(dock, tmp_path / "result.ome.zarr")
     _propose(qtbot, dock)
-    assert dock._plan.settings.input == str(path)
+    assert dock.plan.settings.input == str(path)

@@ -104,3 +104,13 @@ def test_reading_the_manifest_imports_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "napari", "dask", "zarr", "qtpy", "PyQt6", "skimage"} & set(found.stdout.split())
+
+
+def test_dock_opens_from_the_layers_menu(make_napari_viewer: Callable) -> None:
+    from napari._app_model import get_app_model
+
+    viewer = make_napari_viewer()
+    entries = [item.command.id for item in get_app_model().menus.get_menu("napari/layers/filter")]
+    assert "napari-nanoct.enhance" in entries
+    get_app_model().commands.execute_command("napari-nanoct.enhance")
+    assert [type(dock).__name__ for dock in viewer.window.dock_widgets.values()] == ["EnhanceDock"]

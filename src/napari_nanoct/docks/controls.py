@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -68,7 +70,7 @@ class EnhanceControls(QWidget):
         self.copy = QPushButton("Copy as command")
         self.copy.setToolTip("Copy the line that does the same in a shell, for a script or a cluster")
 
-        self.question = QLabel()
+        self.question = Sentence()
         self.start = QPushButton("Start")
         self.back = QPushButton("Back")
         self.confirmation = QFrame()
@@ -77,10 +79,9 @@ class EnhanceControls(QWidget):
         self.bar = QProgressBar()
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop within a tile; a half-written output is marked as such")
-        self.progress = _row(self.bar, self.cancel)
-        self.status = QLabel()
-        for label in (self.question, self.status):
-            _wrap(label)
+        self.pace = Sentence()
+        self.progress = _column(_row(self.bar, self.cancel), self.pace)
+        self.status = Sentence()
 
         layout = QVBoxLayout(self)
         layout.addLayout(form)
@@ -121,7 +122,24 @@ class EnhanceControls(QWidget):
         """Show the bar at `done` of `total` (0: not known yet) and a line of text."""
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        self.status.setText(text)
+        self.pace.setText(text)
+
+
+class Sentence(QLabel):
+    """Text that breaks at the end of every line, also within a path, and so never makes the dock wide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str | None) -> None:
+        """Show the text; zero-width spaces let its paths break."""
+        super().setText(re.sub(r"([/\\_-]|\.(?=[a-z]))(?=\S)", "\\1\u200b", text or ""))
+
+    def text(self) -> str:
+        """Return the text as it was set."""
+        return super().text().replace("\u200b", "")
 
 
 def fill_combo(combo: QComboBox, entries: list[tuple[str, object]], preferred: object = None) -> bool:
@@ -160,14 +178,6 @@ def _dots(tip: str) -> QPushButton:
     button.setMaximumWidth(32)
     button.setToolTip(tip)
     return button
-
-
-def _wrap(label: QLabel) -> None:
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    # A path has no blanks to break at: without this its whole length would be the least width of the dock.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    label.setMinimumWidth(0)
 
 
 def _fill(layout: QLayout, *widgets: QWidget, margin: int = 0) -> None:

@@ -160,7 +160,7 @@ def layer_file(volume: Volume) -> str | None:
         here, there = np.asarray(volume.data[z]), np.asarray(stored.data[z])
         if not np.array_equal(here, there, equal_nan=here.dtype.kind == "f"):
             return None
-    return volume.source
+    return os.path.abspath(volume.source)
 
 
 def placement(geometry: Geometry, ndim: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -35,14 +35,14 @@ class Plan:
         Of the process; its input is the layer's file, or "" while there is none.
     estimate : Estimate
         Shape, disk space and time.
-    replaces : bool
-        Whether something at the output, whole or half-written, will be replaced.
+    replaces : str
+        What is at the output and will be replaced: "whole", "part" (half-written) or "" (nothing).
     """
 
     request: Request
     settings: EnhanceSettings
     estimate: Estimate
-    replaces: bool
+    replaces: Literal["", "whole", "part"]
 
     @property
     def copy_bytes(self) -> int:
@@ -61,24 +61,28 @@ class Plan:
         ]
         if self.copy_bytes:
             lines.append("The layer is not on disk: it is copied beside the output first, and the copy removed after.")
-        if self.replaces:
+        if self.replaces == "whole":
             lines.append("⚠ What is at the output now will be replaced.")
+        if self.replaces == "part":
+            lines.append("⚠ A half-written result, of a run that stopped or is still going on, will be replaced.")
         if 0 < free < need:
             lines.append("⚠ There may not be enough space; choose another output or a smaller region.")
         return "\n".join(lines)
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: Request, cancel: CancelToken) -> Plan:
     """Find the layer's file, and estimate the run; reads a few slices, so call it in a thread."""
     from napari_nanoct.enhance import estimate
 
-    output = Path(request.output).expanduser()
+    output = Path(request.output).expanduser().absolute()
     if not request.output.strip():
         raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
     if output.suffix != ".zarr":
         output = output.with_name(output.name + ".ome.zarr")
-    replaces = output.exists() or output.with_name(output.name + ".partial").exists()
+    half = output.with_name(output.name + ".partial").exists()
+    replaces: Literal["", "whole", "part"] = "whole" if output.exists() else "part" if half else ""
     file = layer_file(request.volume)
+    cancel.check()
     settings = EnhanceSettings(
         input=file or "",
         output=str(output),
@@ -87,7 +91,7 @@ def make_plan(request: Request) -> Plan:
         slices=request.slices,
         crop=request.crop,
         device=request.device,
-        overwrite=replaces,
+        overwrite=bool(replaces),
     )
     found = estimate(settings, request.volume)
     # The precision was measured in this process, as for the previews: given to the run, both agree in a near tie too.

@@ -82,8 +82,9 @@ class Previewer:
                 self._key = _key(request)
             cancel.check()
             # A NumPy array may have been painted on since; a lazy one is read again only where it is another.
-            if self._range is None or data is not self._range_of or isinstance(data, np.ndarray):
-                self._range, self._range_of = intensity_range(request.volume), data
+            if self._range is None or data is not self._range_of:
+                self._range = intensity_range(request.volume)
+                self._range_of = None if isinstance(data, np.ndarray) else data
             planes = np.asarray(request.volume.data[z : z + 1])
             return self._enhancer.slices(planes, self._range, crop=request.crop, cancel=cancel)[0]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.jobs import Cancelled
+from napari_nanoct.jobs import Cancelled, CancelToken
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,36 @@ def attempt(function: Callable[..., Any], *args: Any) -> Outcome:
         return Outcome(problem=str(error))
     except Exception as error:  # a thread's error must reach the status line, whatever it is
         logger.exception("unexpected error in %s", getattr(function, "__name__", function))
-        return Outcome(problem=f"Unexpected error ({type(error).__name__}): {error}")
+        return Outcome(problem=f"Unexpected {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def in_thread(then: Callable[[Outcome], None], function: Callable[..., Any], *args: Any) -> Any:
+def in_thread(then: Callable[[Outcome], None], function: Callable[..., Any], *args: Any) -> None:
     """Run the function in a thread of napari's and call `then` with its outcome on the main thread."""
     from napari.qt.threading import create_worker
 
-    return create_worker(attempt, function, *args, _connect={"returned": then})
+    create_worker(attempt, function, *args, _connect={"returned": then})
+
+
+class Latest:
+    """Work of which only the latest piece counts."""
+
+    def __init__(self) -> None:
+        self._token = CancelToken()
+
+    def start(self, then: Callable[[Outcome], None], function: Callable[..., Any], *args: Any) -> None:
+        """Run ``function(*args, token)`` in a thread, then `then` on the main thread; what runs already is cancelled.
+
+        The function checks the token now and then. `then` is not called once newer work was started, or after `cancel`.
+        """
+        self.cancel()
+        token = self._token = CancelToken()
+
+        def deliver(outcome: Outcome) -> None:
+            if not token.cancelled:
+                then(outcome)
+
+        in_thread(deliver, function, *args, token)
+
+    def cancel(self) -> None:
+        """Let what is running end soon, and unheard."""
+        self._token.cancel()
