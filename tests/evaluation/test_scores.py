@@ -12,6 +12,7 @@ import torch
 from tifffile import imwrite
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.evaluation.pairs import degraded, measured
 from napari_nanoct.evaluation.picture import busiest, save_picture
 from napari_nanoct.evaluation.protocols import PROTOCOLS, degrade
 from napari_nanoct.evaluation.scores import Score, baseline, by_sample, evaluate, model, over_samples, write_csv
@@ -61,7 +62,7 @@ def test_every_method_is_scored_on_the_same_slices() -> None:
         seen.append(low)
         return low
 
-    found = list(evaluate([TrueSlice("a", picture())], "blind", 1, {"input": baseline(1), "note": note}))
+    found = list(evaluate(degraded([TrueSlice("a", picture())], "blind", 1), 1, {"input": baseline(1), "note": note}))
     assert [score.level for scores, _ in found for score in scores] == [0, 0, 1, 1, 2, 2]
     for (input_score, note_score), shown in found:
         assert replace(note_score, method="input") == input_score
@@ -71,7 +72,7 @@ def test_every_method_is_scored_on_the_same_slices() -> None:
 
 def test_a_perfect_method_has_infinite_psnr_and_ssim_1() -> None:
     truth = picture(66)
-    [(scores, _)] = evaluate([TrueSlice("a", truth)], "bicubic", 2, {"oracle": lambda low: truth})
+    [(scores, _)] = evaluate(degraded([TrueSlice("a", truth)], "bicubic", 2), 2, {"oracle": lambda low: truth})
     assert scores[0].psnr == np.inf
     assert scores[0].ssim == pytest.approx(1)
 
@@ -80,7 +81,7 @@ def test_an_untrained_network_scores_as_bicubic(tmp_path: Path) -> None:
     path = tmp_path / "new.safetensors"
     save_checkpoint(path, build(PRESETS["tiny"], 2), Card("new", 2, 8, 8, {}))
     methods = {"bicubic": baseline(2), "new": model(str(path), 2, "cpu")}
-    [(scores, _)] = evaluate([TrueSlice("a", picture(64))], "bicubic", 2, methods)
+    [(scores, _)] = evaluate(degraded([TrueSlice("a", picture(64))], "bicubic", 2), 2, methods)
     assert scores[1].psnr == pytest.approx(scores[0].psnr, abs=0.01)
 
 
@@ -95,7 +96,7 @@ def test_scores_and_picture_are_written(tmp_path: Path) -> None:
     write_csv(tmp_path / "scores.csv", [SCORE])
     with (tmp_path / "scores.csv").open() as file:
         assert next(iter(csv.DictReader(file)))["psnr"] == "20.0"
-    [(_, shown)] = evaluate([TrueSlice("a", picture(64))], "bicubic", 2, {"bicubic": baseline(2)})
+    [(_, shown)] = evaluate(degraded([TrueSlice("a", picture(64))], "bicubic", 2), 2, {"bicubic": baseline(2)})
     save_picture(tmp_path / "a.png", shown)
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -113,3 +114,17 @@ def test_torch_stays_seeded_by_argument_alone() -> None:
     first = degrade(picture(64), "blind", 1, 2, seed=5)
     torch.manual_seed(2)
     assert np.array_equal(first, degrade(picture(64), "blind", 1, 2, seed=5))
+
+
+def test_measured_pairs_share_grey_values(tmp_path: Path) -> None:
+    truth = picture(64)
+    low = truth.reshape(32, 2, 32, 2).mean(axis=(1, 3))
+    imwrite(tmp_path / "high.tif", truth)
+    imwrite(tmp_path / "low.tif", 7 - 3 * low)
+    [pair] = measured(str(tmp_path / "low.tif"), str(tmp_path / "high.tif"), 2)
+    np.testing.assert_allclose(pair.truth.reshape(32, 2, 32, 2).mean(axis=(1, 3)), pair.low, atol=0.2)
+    with pytest.raises(UserError, match=r"high\.tif has shape .* enlarged by 4 has \(1, 128, 128\)"):
+        next(measured(str(tmp_path / "low.tif"), str(tmp_path / "high.tif"), 4))
+    imwrite(tmp_path / "flat.tif", np.zeros((32, 32), np.float32))
+    with pytest.raises(UserError, match="constant"):
+        next(measured(str(tmp_path / "flat.tif"), str(tmp_path / "high.tif"), 2))

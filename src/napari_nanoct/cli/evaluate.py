@@ -9,16 +9,20 @@ import typer
 
 
 def evaluate(
-    high: Annotated[
-        list[str],
+    truth: Annotated[
+        list[str] | None,
         typer.Argument(
+            metavar="HIGH...",
             help="Slices taken as truth: a ct or natural folder of training data (its validation part), phantom:SEED, "
-            "or any tomogram."
+            "or any tomogram.",
         ),
-    ],
+    ] = None,
     degrade: Annotated[str, typer.Option(help="bicubic or blind.")] = "blind",
     scale: Annotated[int, typer.Option(help="Factor between input and output grid: 1, 2 or 4.")] = 1,
     model: Annotated[list[str] | None, typer.Option(help="Name or .safetensors file; may be repeated.")] = None,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Score the methods without training too.")] = False,
+    low: Annotated[str | None, typer.Option(help="A measured low-resolution tomogram, not degraded.")] = None,
+    high: Annotated[str | None, typer.Option(help="The registered high-resolution tomogram of the same place.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores.csv and pictures.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -28,24 +32,33 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
+    from napari_nanoct.errors import UserError
     from napari_nanoct.evaluation import picture, scores
+    from napari_nanoct.evaluation.baselines import untrained
+    from napari_nanoct.evaluation.pairs import MEASURED, degraded, measured
     from napari_nanoct.evaluation.truth import true_slices
 
+    if bool(truth) == bool(low or high) or bool(low) != bool(high):
+        raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
+    pairs = measured(low, high, scale) if low and high else degraded(true_slices(truth or []), degrade, scale)
+    protocol = MEASURED if low else degrade
     methods = {scores.baseline_name(scale): scores.baseline(scale)}
+    if baselines:
+        methods |= untrained(scale)
     for name in model or ["utsr-light"]:
         methods[PurePath(name).stem if name.endswith(".safetensors") else name] = scores.model(name, scale, device)
     found, pictured = [], set()
     if output:
         output.mkdir(parents=True, exist_ok=True)
-    for slice_scores, shown in scores.evaluate(true_slices(high), degrade, scale, methods):
+    for slice_scores, shown in scores.evaluate(pairs, scale, methods):
         found += slice_scores
         key = (shown.sample, shown.level)
         if output and key not in pictured:
             pictured.add(key)
-            name = f"{shown.sample.replace(':', '-')}-{degrade}-{shown.level + 1}-x{scale}.png"
+            name = f"{shown.sample.replace(':', '-')}-{protocol}-{shown.level + 1}-x{scale}.png"
             picture.save_picture(output / name, shown)
     samples = scores.by_sample(found)
-    table = Table(title=f"{degrade}, x{scale}: PSNR (dB) and SSIM by sample, then over samples")
+    table = Table(title=f"{protocol}, x{scale}: PSNR (dB) and SSIM by sample, then over samples")
     for heading in ("sample", "level", *methods, "gain (dB)"):
         table.add_column(heading, justify="left" if heading == "sample" else "right")
     rows: dict[tuple[str, int], list[scores.Score]] = {}

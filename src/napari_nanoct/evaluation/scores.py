@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.evaluation.protocols import PROTOCOLS, degrade
-from napari_nanoct.evaluation.truth import TrueSlice
+from napari_nanoct.evaluation.pairs import Pair
 
 Method = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps a low-resolution slice (y, x) to one on the grid of the truth, same grey values."""
@@ -67,33 +66,32 @@ def model(name: str, factor: int, device: str = "auto", precision: str = "float3
     return lambda low: enhancer.slice(low, intensity_range(open_volume(low)), np.float32)
 
 
-def score_slice(
-    truth: TrueSlice, protocol: str, level: int, factor: int, methods: Mapping[str, Method], seed: int
-) -> tuple[list[Score], Shown]:
-    """Degrade one slice, restore it by every method and score the results."""
+def score_pair(pair: Pair, factor: int, methods: Mapping[str, Method]) -> tuple[list[Score], Shown]:
+    """Restore one low-resolution slice by every method and score the results against its truth."""
     from napari_nanoct.quality import circle_mask, psnr, ssim
 
-    height, width = (extent // factor * factor for extent in truth.image.shape)
-    image = truth.image[:height, :width]
-    low = degrade(image, protocol, level, factor, seed)
-    mask = circle_mask(image.shape) if truth.circle else None
-    images = {name: method(low) for name, method in methods.items()}
+    truth = pair.truth
+    mask = circle_mask((truth.shape[0], truth.shape[1])) if pair.circle else None
+    images = {name: method(pair.low) for name, method in methods.items()}
     scores = [
         Score(
-            truth.sample, protocol, level, factor, name, psnr(image, result, 1.0, mask), ssim(image, result, 1.0, mask)
+            pair.sample,
+            pair.protocol,
+            pair.level,
+            factor,
+            name,
+            psnr(truth, image, 1, mask),
+            ssim(truth, image, 1, mask),
         )
-        for name, result in images.items()
+        for name, image in images.items()
     ]
-    return scores, Shown(truth.sample, protocol, level, {**images, "truth": image})
+    return scores, Shown(pair.sample, pair.protocol, pair.level, {**images, "truth": truth})
 
 
-def evaluate(
-    truths: Iterable[TrueSlice], protocol: str, factor: int, methods: Mapping[str, Method]
-) -> Iterator[tuple[list[Score], Shown]]:
-    """Score every method on every slice at every level of a protocol; the draws differ by slice and level."""
-    for number, truth in enumerate(truths):
-        for level in range(PROTOCOLS[protocol]):
-            yield score_slice(truth, protocol, level, factor, methods, seed=1000 + number)
+def evaluate(pairs: Iterable[Pair], factor: int, methods: Mapping[str, Method]) -> Iterator[tuple[list[Score], Shown]]:
+    """Score every method on every pair of slices."""
+    for pair in pairs:
+        yield score_pair(pair, factor, methods)
 
 
 def by_sample(scores: Iterable[Score]) -> list[Score]:

@@ -71,7 +71,7 @@ def _phantom(source: str) -> Iterator[TrueSlice]:
     if not seed.isdecimal():
         raise UserError(f"'{source}' is not a phantom; write phantom: and a number, for instance phantom:1.")
     clean = _normalised(phantom((24, 384, 384), seed=int(seed)).clean)
-    yield from (TrueSlice(source, clean[z]) for z in _spread(len(clean)))
+    yield from (TrueSlice(source, clean[z]) for z in spread(len(clean)))
 
 
 def _volume(source: str) -> Iterator[TrueSlice]:
@@ -79,11 +79,12 @@ def _volume(source: str) -> Iterator[TrueSlice]:
 
     volume = open_volume(source)
     intensity = intensity_range(volume)
-    for z in _spread(volume.data.shape[0]):
+    for z in spread(volume.data.shape[0]):
         yield TrueSlice(Path(source).name, intensity.normalise(np.asarray(volume.data[z])))
 
 
-def _spread(depth: int) -> list[int]:
+def spread(depth: int) -> list[int]:
+    """Indices of at most eight slices, spread evenly over a depth."""
     return sorted({int(z) for z in np.linspace(0, depth - 1, min(depth, MOST_SLICES) + 2)[1:-1].round()})
 
 

@@ -1,0 +1,45 @@
+"""Baselines: noise found as it is, smoothed without harm, enlarged to the truth's grid."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.evaluation.baselines import DENOISERS, Denoiser, denoise, noise_level, untrained
+
+
+def noisy(level: float, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    clean = np.zeros((size, size), np.float32)
+    clean[size // 4 : -size // 4, size // 3 : -size // 3] = 1
+    return clean, clean + np.random.default_rng(0).normal(0, level, clean.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", [0.03, 0.12])
+def test_noise_is_found(level: float) -> None:
+    assert noise_level(noisy(level, 200)[1]) == pytest.approx(level, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["non-local means", "total variation"])
+def test_noise_is_smoothed(name: str) -> None:
+    clean, image = noisy(0.1)
+    assert np.square(denoise(DENOISERS[name], 1, image) - clean).mean() < 0.5 * np.square(image - clean).mean()
+
+
+def test_bm3d_smooths_where_it_is_installed() -> None:
+    pytest.importorskip("bm3d")
+    clean, image = noisy(0.1)
+    assert np.square(denoise(DENOISERS["bm3d"], 1, image) - clean).mean() < 0.5 * np.square(image - clean).mean()
+
+
+def test_bm3d_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bm3d", None)
+    with pytest.raises(UserError, match="pip install bm3d"):
+        denoise(DENOISERS["bm3d"], 1, noisy(0.1)[1])
+
+
+def test_results_lie_on_the_grid_of_the_truth() -> None:
+    assert set(untrained(2)) == set(DENOISERS)
+    assert denoise(Denoiser(lambda image, amount: image, 1.0), 2, noisy(0.1)[1]).shape == (128, 128)
