@@ -48,7 +48,7 @@ def degraded(truths: Iterable[TrueSlice], protocol: str, factor: int) -> Iterato
     for number, truth in enumerate(truths):
         height, width = (extent // factor * factor for extent in truth.image.shape)
         image = truth.image[:height, :width]
-        for level in range(PROTOCOLS[protocol] if protocol in PROTOCOLS else 1):
+        for level in range(PROTOCOLS.get(protocol, 1)):
             low = degrade(image, protocol, level, factor, seed=1000 + number)
             yield Pair(truth.sample, low, image, protocol, level, truth.circle)
 
