@@ -197,7 +197,11 @@ def test_cancel_leaves_a_marked_partial(tiny_models: Models, tmp_path: Path) -> 
             break
     with pytest.raises(Cancelled):
         next(job)
-    partial_of(output)
+    partial = partial_of(output)
+    with pytest.raises(UserError, match=f"{partial} is there already, half-written .*--overwrite"):
+        next(run(EnhanceSettings("", str(output), str(tiny_models[1])), None, volume_of(tomogram(3))))
+    assert enhance_volume(tomogram(3), output, model=tiny_models[1], overwrite=True).shape[0] == 3
+    assert not partial.exists()
 
 
 def test_cancel_while_a_slow_disk_reads(tiny_models: Models, tmp_path: Path) -> None:

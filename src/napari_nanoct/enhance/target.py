@@ -142,7 +142,9 @@ def find_target(settings: EnhanceSettings, volume: Volume, scale: int) -> Target
 
 
 def check_output(settings: EnhanceSettings, volume: Volume) -> None:
-    """Refuse an output that is not named as a Zarr, or that shares files with the input.
+    """Refuse an output that is not named as a Zarr, that is there already, or that shares files with the input.
+
+    The writer looks again; here it is said before anything is loaded and read.
 
     Raises
     ------
@@ -159,6 +161,13 @@ def check_output(settings: EnhanceSettings, volume: Volume) -> None:
             raise UserError(f"the output {output} lies inside the input {source}; choose a folder outside of it")
         if here in there.parents:
             raise UserError(f"the input {source} lies inside the output {output}; choose another output")
+    partial = output.with_name(output.name + ".partial")
+    for path, state in ((output, ""), (partial, ", half-written by a run that stopped or is still going on")):
+        if path.exists() and not settings.overwrite:
+            raise UserError(
+                f"{path} is there already{state}; choose another output, or replace it with --overwrite "
+                "(overwrite=True)"
+            )
 
 
 def free_bytes(path: Path) -> int | None:
