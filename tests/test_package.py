@@ -150,8 +150,10 @@ def test_every_import_is_declared_and_every_dependency_used():
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     roots = {name.split(".")[0] for name in imported} - set(sys.stdlib_module_names) - {"napari_nanoct"}
     distributions = packages_distributions()
-    used = {canonicalize_name(name) for root in roots for name in distributions[root]}
+    used = {canonicalize_name(name) for root in roots for name in distributions.get(root, [root])}
     named = {canonicalize_name(each.name) for each in declared()}
-    assert used <= named
+    # Its licence forbids commercial use: the evaluation takes it where it is, and says how to get it.
+    optional = {"bm3d"}
+    assert used - optional <= named
     # npe2 reads the manifest; tifffile needs imagecodecs for compressed files; napari shows settings with magicgui.
     assert named - used <= {"npe2", "imagecodecs", "magicgui"}
