@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind
 from napari_nanoct.training.recipe import Recipe
+from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
 GAIN = (0.6, 1.05)
 OFFSET = (0.2, 0.8)
@@ -25,10 +26,12 @@ class Batches:
     recipe : Recipe
     data : Path
         Folder of the pictures.
+    device : torch.device, optional
+        Where scans are computed; the CPU by default.
     """
 
-    def __init__(self, recipe: Recipe, data: Path) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device | None = None) -> None:
+        self.recipe, self.device = recipe, device
         self.natural = natural_pictures(data, "train")
         samples = ct_samples(data, "train")
         self.ct = [page for sample in samples for page in sample.slices]
@@ -39,12 +42,19 @@ class Batches:
         """Return (low, high) patches of shape (batch, 1, patch, patch) and (batch, 1, scale * patch, scale * patch)."""
         stage, _ = self.recipe.at(step)
         random = np.random.default_rng([self.recipe.seed, step])
-        size = stage.patch * self.recipe.scale
+        # A draw of its own, so that batches which are not scanned stay what they are without this share.
+        scanned = np.random.default_rng([self.recipe.seed, step, 1]).random() < stage.sinogram
+        size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
         if random.random() < stage.natural:
             pictures, weights = self.natural, sampling_weights(self.natural, size)
         else:
             pictures, weights = self.ct, sampling_weights(self.ct, size) * self._per_slice
             weights /= weights.sum()
+        if scanned:
+            seed = int(random.integers(2**31))
+            return scanned_patches(
+                pictures, weights, stage.batch, stage.patch, self.recipe.scale, seed, device=self.device
+            )
         high = random_patches(pictures, weights, stage.batch, size, int(random.integers(2**31)))
         if random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)

@@ -24,6 +24,8 @@ class Stage:
         Share of batches from natural pictures; the others are CT slices.
     clean : float
         Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
+    sinogram : float
+        Share of batches that go through a scan instead, before the others are shared out.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -40,6 +42,7 @@ class Stage:
     patch: int = 64
     batch: int = 8
     warm_up: int = 100
+    sinogram: float = 0.0
 
 
 @dataclass(frozen=True)
