@@ -38,6 +38,7 @@ PERFECT = Scan(
     missing_from=0.0,
     window="ramp",
     interpolation="band-limited",
+    smoothing=0.0,
     seed=3,
 )
 
@@ -152,6 +153,12 @@ def test_noise_has_the_ramps_spectrum() -> None:
     assert [(band / bands[0]).item() for band in bands] == pytest.approx([1, 2, 3, 4], rel=0.3)
 
 
+def test_smoothing_of_the_filter_smooths_the_slice() -> None:
+    high = spot(64, 30.0, 33.0, 2.0)
+    result = scanned(high, smoothing=1.5)
+    torch.testing.assert_close(result, 4 / 6.25 * spot(64, 30.0, 33.0, 2.5), atol=0.01, rtol=0)
+
+
 def test_gain_errors_are_rings_about_the_axis() -> None:
     high = disc(96, 0.45)
     error = (scanned(high, gain=0.01) - scanned(high))[0, 0]
@@ -166,7 +173,7 @@ def test_gain_errors_are_rings_about_the_axis() -> None:
 
 def test_rings_persist_over_slices_and_photons_do_not() -> None:
     clean = (0.1 + 0.8 * disc(64)).expand(3, 1, 64, 64)[:, 0].numpy()
-    settings = {"psf_sigma": (0.3, 0.3), "drift": (0.0, 0.0), "fringe": (0.0, 0.0), "angles": (120, 120)}
+    settings = {"psf_sigma": (0.3, 0.3), "drift": (0.0, 0.0), "fringe": (0.0, 0.0), "angles": (120, 120), "smoothing": (0.0, 0.0)}
     noise = SinogramRange(counts=(1000.0, 1000.0), gain=(0.0, 0.0), **settings)  # type: ignore[arg-type]
     rings = SinogramRange(counts=(math.inf, math.inf), gain=(0.01, 0.01), **settings)  # type: ignore[arg-type]
     low, _ = sinogram_volume(clean, 1, 4, noise)
@@ -243,10 +250,11 @@ def test_blur_is_that_of_the_detector() -> None:
 def test_draws_stay_in_their_ranges() -> None:
     ranges = SinogramRange()
     scans = [draw_scan(ranges, seeded(seed)) for seed in range(200)]
-    for name in ("counts", "depth", "sample", "psf_sigma", "fringe", "gain", "drift", "jitter", "angles", "missing"):
+    for name in ("counts", "depth", "sample", "psf_sigma", "fringe", "gain", "drift", "jitter", "missing", "smoothing"):
         drawn, (low, high) = [getattr(scan, name) for scan in scans], getattr(ranges, name)
         assert low <= min(drawn) < low + 0.2 * (high - low)
         assert high >= max(drawn) > high - 0.2 * (high - low)
+    assert 180 <= min(scan.angles for scan in scans) < 200 < 380 < max(scan.angles for scan in scans) <= 400
     assert {scan.window for scan in scans} == set(ranges.windows)
     assert 70 < sum(scan.fringe == 0 for scan in scans) < 130
     # Counts are as often below as above the geometric mean.

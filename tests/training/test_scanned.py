@@ -28,6 +28,7 @@ NEARLY_PERFECT = SinogramRange(
     missing=(0.0, 0.0),
     windows=("ramp",),
     interpolations=("band-limited",),
+    smoothing=(0.0, 0.0),
 )
 
 

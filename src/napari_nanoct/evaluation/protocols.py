@@ -88,4 +88,5 @@ def _sinogram(level: int) -> SinogramRange:
         missing=(0.0, 0.0),
         windows=("ramp",),
         interpolations=("linear",),
+        smoothing=(0.0, 0.0),
     )

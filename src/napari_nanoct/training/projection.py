@@ -58,6 +58,7 @@ def back_project(
     spacing: float,
     window: str = "ramp",
     interpolation: str = "band-limited",
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Reconstruct slices from their projections by filtered back-projection.
 
@@ -75,6 +76,8 @@ def back_project(
         Roll-off of the ramp filter: ``ramp`` (none), ``shepp-logan`` or ``hann``.
     interpolation : str
         Between detector pixels: ``band-limited``, or ``linear``, whose smoothing most programs have.
+    smoothing : float
+        Standard deviation of a Gaussian that the filter is smoothed with besides, in detector pixels.
 
     Returns
     -------
@@ -85,6 +88,7 @@ def back_project(
     length = fast_even(max(2 * detector, math.ceil((math.hypot(*shape) + detector) / 2) + 1))
     frequency = torch.arange(length // 2 + 1, device=sinograms.device, dtype=torch.float64) / length
     lines = torch.fft.rfft(sinograms, n=length) * _filter(length, frequency, window, interpolation)
+    lines = lines * torch.exp(-2 * (math.pi * smoothing * frequency) ** 2).float()
     # Both halves of each line count, and here only one is summed; the last frequency is its own other half.
     lines = lines * _phase(frequency, (detector - 1) / 2) * (2 * spacing / length)
     lines[..., 0] /= 2
