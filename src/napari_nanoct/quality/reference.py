@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.quality.arrays import kept, pair
 
 # Wang et al. (2004): Gaussian window of s.d. 1.5, cut at 3.5 s.d., so 11 pixels wide.
 _SSIM: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -38,8 +39,8 @@ def psnr(
     UserError
         If the shapes differ or nothing is left under the mask.
     """
-    a, b = _pair(truth, image)
-    keep = _kept(mask, a.shape)
+    a, b = pair(truth, image)
+    keep = kept(mask, a.shape)
     data_range = grey_range(a) if data_range is None else float(data_range)
     error = (a - b) ** 2
     mean = float(error.mean() if keep is None else error[keep].mean())
@@ -75,10 +76,10 @@ def ssim(
     """
     from skimage.metrics import structural_similarity
 
-    a, b = _pair(truth, image)
+    a, b = pair(truth, image)
     if a.ndim not in (2, 3) or min(a.shape[-2:]) < _SSIM_WINDOW:
         raise UserError(f"SSIM needs slices of at least 11 x 11 pixels, (y, x) or (z, y, x), not shape {a.shape}.")
-    keep = _kept(mask, a.shape)
+    keep = kept(mask, a.shape)
     data_range = grey_range(a) if data_range is None else float(data_range)
     border = (_SSIM_WINDOW - 1) // 2
     whole = (..., slice(border, -border), slice(border, -border))
@@ -105,19 +106,3 @@ def circle_mask(shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Pixels whose centre lies in the circle inscribed in a slice of ``shape`` (y, x): what a reconstruction fills."""
     y, x = (np.arange(n) - (n - 1) / 2 for n in shape)
     return np.asarray(np.hypot(y[:, None], x[None, :]) <= min(shape) / 2)
-
-
-def _pair(truth: ArrayLike, image: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    a, b = np.asarray(truth, dtype=np.float64), np.asarray(image, dtype=np.float64)
-    if a.shape != b.shape:
-        raise UserError(f"Truth and image must have one shape to be compared, not {a.shape} and {b.shape}.")
-    return a, b
-
-
-def _kept(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    if mask is None:
-        return None
-    keep = np.broadcast_to(np.asarray(mask, dtype=bool), shape)
-    if not keep.any():
-        raise UserError("The mask leaves no pixel to compare.")
-    return keep
