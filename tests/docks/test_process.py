@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -126,3 +127,12 @@ def test_a_second_run_starts_afresh(run_script: Callable, qtbot: QtBot) -> None:
         process.start([])
     _wait_for(qtbot, process)
     assert [kind for kind, _ in heard] == ["failed", "failed"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no priorities")
+def test_the_process_stands_back_behind_the_window(run_script: Callable, qtbot: QtBot) -> None:
+    line = to_json(Progress(0, 1, message="@"))
+    wait = "for _ in range(100):\n    time.sleep(0.05)\n    if os.getpriority(0, 0): break\n"
+    process, heard = run_script(wait + f"say({line!r}.replace('@', str(os.getpriority(0, 0))))")
+    _wait_for(qtbot, process)
+    assert int(heard[0][1].message) >= os.getpriority(os.PRIO_PROCESS, 0) + 5

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QFrame,
+    QGroupBox,
     QHBoxLayout,
     QLabel,
     QLayout,
@@ -73,8 +73,7 @@ class EnhanceControls(QWidget):
         self.question = Sentence()
         self.start = QPushButton("Start")
         self.back = QPushButton("Back")
-        self.confirmation = QFrame()
-        self.confirmation.setFrameShape(QFrame.Shape.StyledPanel)
+        self.confirmation = QGroupBox("Start this?")
         _fill(QVBoxLayout(self.confirmation), self.question, _row(self.start, self.back), margin=6)
         self.bar = QProgressBar()
         self.cancel = QPushButton("Cancel")

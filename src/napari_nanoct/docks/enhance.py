@@ -110,23 +110,28 @@ class EnhanceDock(QWidget):
 
     def _show_preview(self, request: Request, layer: Image, z: int, picture: Any) -> None:
         picture = picture if layer.ndim == 2 else picture[None]
+        place = layers.placement(request.placed(z), picture.ndim)
+        about = {PREVIEW: {"layer": layer.name, "model": request.model, "scale": request.scale, "slice": z}}
+        shown = self.preview_layer
+        if shown is not None and shown.metadata[PREVIEW]["layer"] == layer.name and shown.ndim == picture.ndim:
+            shown.data = picture  # much cheaper than another layer, and keeps the place in the list
+            for name, value in {**place, "metadata": about}.items():
+                setattr(shown, name, value)
+        else:
+            self._add_preview(picture, layer, name=f"{layer.name} preview", metadata=about, **place)
+        self._offer(self.preview_layer)
+        self.ui.status.setText(f"Slice {z} enhanced with {Path(request.model).name} ×{request.scale}.")
+
+    def _add_preview(self, picture: Any, layer: Image, **options: Any) -> None:
+        """Add the preview right above its layer, in place of that of another; the same layers stay selected."""
         stack, active = self.viewer.layers, plain(self.viewer.layers.selection.active)
         if self.preview_layer is not None:
             stack.remove(self.preview_layer)
-        added = self.viewer.add_image(
-            picture,
-            name=f"{layer.name} preview",
-            metadata={PREVIEW: {"model": request.model, "scale": request.scale, "slice": z}},
-            **layers.placement(request.placed(z), picture.ndim),
-            **layers.look(layer),
-        )
+        self.preview_layer = plain(self.viewer.add_image(picture, **options, **layers.look(layer)))
         stack.move(len(stack) - 1, stack.index(layer) + 1)
         stack.selection.active = active if active in stack else layer
-        self.preview_layer = plain(added)
-        self._offer(added)
-        self.ui.status.setText(f"Slice {z} enhanced with {Path(request.model).name} ×{request.scale}.")
 
-    def _offer(self, layer: Image) -> None:
+    def _offer(self, layer: Any) -> None:
         """Let the before/after box switch this layer, which is shown now."""
         self._after = plain(layer)
         self.ui.after.setEnabled(True)

@@ -56,7 +56,7 @@ class Plan:
         lines = [
             f"Writes {self.settings.output}",
             f"{' × '.join(map(str, estimate.shape))} voxels (z, y, x)",
-            f"Time: {time_text(estimate.seconds)} on {estimate.device}",
+            f"Time: about {time_text(estimate.seconds)} on {estimate.device}",
             f"Disk: {size_text(need)} at most" + (f", {size_text(free)} free" if free else ""),
         ]
         if self.copy_bytes:
@@ -133,12 +133,12 @@ def size_text(size: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """Return a length of time for people: ``"about 3 min"``."""
+    """Return a length of time for people: ``"3 min"``."""
     if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
+        return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def run_settings(plan: Plan, file: str) -> EnhanceSettings:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.jobs import Done, Event, Failed, Progress, from_json, process_environment
+
+NICE = 5
+"""How far the process stands back behind the window (0 to 19)."""
 
 
 class JobProcess(QObject):
@@ -50,6 +55,7 @@ class JobProcess(QObject):
         self._process.readyReadStandardError.connect(self._read_errors)
         self._process.finished.connect(self._finish)
         self._process.errorOccurred.connect(self._on_error)
+        self._process.started.connect(self._step_back)
         self._grace = QTimer(self)
         self._grace.setSingleShot(True)
         self._grace.timeout.connect(self._insist)
@@ -92,6 +98,13 @@ class JobProcess(QObject):
         if not self._process.waitForFinished(wait_ms):
             self._process.kill()
             self._process.waitForFinished(wait_ms)
+
+    def _step_back(self) -> None:
+        """Let the window go first where both want the processor; threads that come later inherit it."""
+        if hasattr(os, "setpriority"):
+            with suppress(OSError):  # it may have left already
+                behind = min(os.getpriority(os.PRIO_PROCESS, 0) + NICE, 19)
+                os.setpriority(os.PRIO_PROCESS, self._process.processId(), behind)
 
     def _insist(self) -> None:
         if self._process.state() == QProcess.ProcessState.NotRunning:

@@ -58,7 +58,7 @@ class VolumeRun(QObject):
     def start(self, plan: Plan) -> None:
         """Start the run; the layer is copied to disk first if it has no file."""
         self._token, self._latest = CancelToken(), None
-        self._activity = Activity(f"enhancing {plan.request.volume.name}")
+        self._activity = Activity("enhance")
         self._ticker.start()
         self.progressed.emit(0, 0, "Starting…")
         if plan.settings.input:
@@ -140,5 +140,5 @@ def progress_text(progress: Progress) -> str:
     if progress.rate:
         words.append(f"{progress.rate:.3g} Mvoxel/s")
     if progress.seconds_left is not None:
-        words.append(f"{time_text(progress.seconds_left)} left")
+        words.append(f"about {time_text(progress.seconds_left)} left")
     return " · ".join(words)
