@@ -80,3 +80,5 @@ def test_wrong_regions_get_a_sentence() -> None:
         edge_width(np.where(np.eye(20) > 0, np.nan, 1.0))
     with pytest.raises(UserError, match="positive"):
         edge_width(edge((40,), 2, (1.0,)), 0)
+    with pytest.raises(UserError, match="each of 2 axes"):
+        edge_width(edge((40, 40), 2, (1.0, 0.0)), (1.0, 1.0, 1.0))

@@ -61,3 +61,7 @@ def test_shading_is_taken_off_and_broken_patches_are_left_out() -> None:
 def test_too_large_a_patch_gets_a_sentence() -> None:
     with pytest.raises(UserError, match="64 x 64"):
         noise_power_spectrum(np.zeros((40, 40)))
+    with pytest.raises(UserError, match="8 x 8"):
+        noise_power_spectrum(np.zeros((40, 40)), patch=4)
+    with pytest.raises(UserError, match="8 x 8"):
+        noise_power_spectrum(np.zeros(40), patch=None)

@@ -88,6 +88,12 @@ def test_dists_passes_nothing_but_the_images(hub: Path, packages: dict[str, Any]
     assert packages["settings"] == {}
 
 
+def test_an_empty_truth_gets_a_sentence(hub: Path, packages: dict[str, Any]) -> None:
+    (hub / BACKBONES["vgg"]).touch()
+    with pytest.raises(UserError, match="no finite value"):
+        dists(IMAGE * np.nan, IMAGE)
+
+
 def test_an_unknown_backbone_gets_a_sentence() -> None:
     with pytest.raises(UserError, match="alex, vgg, squeeze"):
         lpips(IMAGE, IMAGE, backbone="resnet")

@@ -42,7 +42,9 @@ def planes(array: NDArray[Any], figure: str) -> Iterator[tuple[tuple[int, ...], 
 
 def spacing(voxel_size: float | tuple[float, ...], axes: int) -> tuple[float, ...]:
     """Return one voxel size for each axis."""
-    sizes = np.broadcast_to(np.asarray(voxel_size, dtype=np.float64), axes)
-    if not np.all(sizes > 0):
-        raise UserError(f"Voxel sizes must be positive, not {voxel_size}.")
-    return tuple(float(size) for size in sizes)
+    sizes = np.atleast_1d(np.asarray(voxel_size, dtype=np.float64))
+    if sizes.size not in (1, axes) or not np.all(sizes > 0):
+        raise UserError(
+            f"The voxel size must be one positive number, or one for each of {axes} axes, not {voxel_size}."
+        )
+    return tuple(float(size) for size in np.broadcast_to(sizes, axes))

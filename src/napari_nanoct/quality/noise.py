@@ -57,11 +57,13 @@ def noise_power_spectrum(
     Raises
     ------
     UserError
-        If not one whole patch is left.
+        If patches are smaller than 8 x 8 pixels, or not one whole patch is left.
     """
     values = np.asarray(noise, dtype=np.float64)
     sizes = spacing(voxel_size, 2)
     side = values.shape[-2:] if patch is None else (patch, patch)
+    if len(side) != 2 or min(side) < 8:
+        raise UserError(f"The noise power spectrum needs patches of at least 8 x 8 pixels, not of shape {side}.")
     plane_of = _plane_projector(side)
     total, count = np.zeros(side), 0
     for _, plane in planes(values, "The noise power spectrum"):

@@ -36,8 +36,8 @@ def lpips(
         Slices (y, x) or volumes (z, y, x) of one shape in the same grey values. Each slice goes to the network as
         three equal channels.
     grey_values
-        What becomes 0 and 1 for the network; values beyond are clipped. By default the 0.5 and 99.5 percentile of the
-        finite values of ``truth``.
+        What becomes 0 and 1 for the network; values beyond are clipped, NaN becomes 0. By default the 0.5 and 99.5
+        percentile of the finite values of ``truth``.
     backbone
         ``alex``, ``vgg`` or ``squeeze``; figures of different backbones may not be compared.
 
@@ -97,7 +97,10 @@ def _mean(
     import torch
 
     a, b = pair(truth, image)
-    low, high = np.percentile(a[np.isfinite(a)], [0.5, 99.5]) if grey_values is None else grey_values
+    finite = a[np.isfinite(a)]
+    if not finite.size:
+        raise UserError(f"The truth has no finite value, so {figure} sees nothing.")
+    low, high = np.percentile(finite, [0.5, 99.5]) if grey_values is None else grey_values
 
     def tensor(plane: Float) -> torch.Tensor:
         unit = np.clip((plane - low) / ((high - low) or 1.0), 0, 1)
