@@ -64,13 +64,19 @@ def true_slices(sources: Sequence[str]) -> Iterator[TrueSlice]:
             yield from _volume(source)
 
 
-def _phantom(source: str) -> Iterator[TrueSlice]:
-    from napari_nanoct.phantoms import phantom
-
+def phantom_seed(source: str) -> int:
+    """Return the seed in ``phantom:SEED``."""
     seed = source.removeprefix(PHANTOM)
     if not seed.isdecimal():
         raise UserError(f"'{source}' is not a phantom; write phantom: and a number, for instance phantom:1.")
-    clean = _normalised(phantom((24, 384, 384), seed=int(seed)).clean)
+    return int(seed)
+
+
+def _phantom(source: str) -> Iterator[TrueSlice]:
+    from napari_nanoct.phantoms import phantom
+    from napari_nanoct.training.data import normalised
+
+    clean = normalised(phantom((24, 384, 384), seed=phantom_seed(source)).clean)
     yield from (TrueSlice(source, clean[z]) for z in spread(len(clean)))
 
 
@@ -86,8 +92,3 @@ def _volume(source: str) -> Iterator[TrueSlice]:
 def spread(depth: int) -> list[int]:
     """Indices of at most eight slices, spread evenly over a depth."""
     return sorted({int(z) for z in np.linspace(0, depth - 1, min(depth, MOST_SLICES) + 2)[1:-1].round()})
-
-
-def _normalised(volume: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = np.percentile(volume, (0.5, 99.5))
-    return np.asarray((volume - low) / (high - low), dtype=np.float32)

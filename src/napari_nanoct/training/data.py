@@ -42,7 +42,7 @@ def natural_pictures(folder: Path, use: str) -> list[Picture]:
     from skimage.io import imread
     from skimage.util import img_as_float32
 
-    rows = _rows(folder / "natural" / "index.csv")
+    rows = index_rows(folder / "natural" / "index.csv")
     chosen = [row for number, row in enumerate(rows, start=1) if (number % 10 == 0) == (use == "val")]
     return [img_as_float32(imread(folder / "natural" / row["file"], as_gray=True)) for row in chosen]
 
@@ -62,14 +62,11 @@ def ct_samples(folder: Path, use: str) -> list[Sample]:
     from tifffile import imread
 
     samples: dict[str, list[Picture]] = {}
-    for row in _rows(folder / "ct" / "index.csv"):
+    for row in index_rows(folder / "ct" / "index.csv"):
         if row["use"] == use:
             pages = np.atleast_3d(imread(folder / "ct" / row["file"]).astype(np.float32).T).T
-            low, high = np.percentile(pages[np.isfinite(pages)], (0.5, 99.5))
-            pages = (pages - low) / max(high - low, np.finfo(np.float32).eps)
-            samples.setdefault(row["sample"], []).extend(
-                _binned(page, int(row["hr_downsample"] or 1)) for page in pages
-            )
+            factor = int(row["hr_downsample"] or 1)
+            samples.setdefault(row["sample"], []).extend(binned(page, factor) for page in normalised(pages))
     return [Sample(name, tuple(slices)) for name, slices in samples.items()]
 
 
@@ -115,13 +112,27 @@ def seeded(*numbers: int) -> Generator:
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
-def _binned(page: Picture, factor: int) -> Picture:
+def normalised(grey: Picture) -> Picture:
+    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped."""
+    low, high = np.percentile(grey[np.isfinite(grey)], (0.5, 99.5))
+    return np.asarray((grey - low) / max(high - low, np.finfo(np.float32).eps), dtype=np.float32)
+
+
+def binned(page: Picture, factor: int) -> Picture:
+    """Average (y, x) over ``factor`` x ``factor`` pixels; what does not fill a pixel at the end is left out."""
     height, width = (extent // factor * factor for extent in page.shape)
     blocks = page[:height, :width].reshape(height // factor, factor, width // factor, factor)
     return np.ascontiguousarray(blocks.mean(axis=(1, 3), dtype=np.float64), dtype=np.float32)
 
 
-def _rows(index: Path) -> list[dict[str, str]]:
+def index_rows(index: Path) -> list[dict[str, str]]:
+    """Read an ``index.csv``, a dictionary a row.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
     if not index.is_file():
         raise UserError(f"{index} does not exist; give the data folder that holds natural/index.csv and ct/index.csv.")
     with index.open(newline="", encoding="utf-8") as file:

@@ -1,0 +1,96 @@
+"""Write docs/quality.md: what the shipped weights reach on slices kept out of training, beside the baselines.
+
+Run from the project's folder: ``python docs/quality.py DATA`` with the folder that holds ``ct`` and ``natural``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from napari_nanoct.evaluation.baselines import untrained
+from napari_nanoct.evaluation.pairs import degraded
+from napari_nanoct.evaluation.picture import save_picture
+from napari_nanoct.evaluation.scores import Score, baseline, baseline_name, by_sample, evaluate, model, over_samples
+from napari_nanoct.evaluation.truth import TrueSlice, true_slices
+from napari_nanoct.utsr import find_model, read_card
+
+DOCS = Path(__file__).parent
+PHANTOMS = [f"phantom:{seed}" for seed in range(1, 6)]
+RUNS = (("blind", 1), ("sinogram", 1), ("bicubic", 2), ("blind", 2), ("sinogram", 2))
+
+HEAD = """# What the weights reach
+
+Written by `python docs/quality.py DATA`; the same for slices of your own: `nanoct evaluate HIGH... --baselines`.
+
+Slices kept out of training are taken as truth, degraded, restored and compared with the truth. A figure is
+**PSNR in decibel / SSIM**, over the inscribed circle (natural pictures: the whole), with the 0.5 to 99.5 percentile
+range of the truth as peak; mean of the slices of a sample, then of the samples. The network is given the range of the
+degraded slice, as in use. **gain** is the network's PSNR less that of the first column.
+
+- Samples: the `val` part of the CT slices, split by sample; five phantoms that no training saw (two slices each);
+  the natural pictures that are every tenth of their index.
+- Degradations: see [degradations.md](degradations.md); levels 1 to 3 are mild to strong.
+- Methods without training smooth by a multiple of the noise that they find; the multiple is the best on `val`, for all
+  slices alike. At factor 2 they smooth first and are then enlarged bicubically.
+"""
+
+
+def slices(data: Path, protocol: str) -> Iterable[TrueSlice]:
+    """CT samples and phantoms; natural pictures for the clean reduction."""
+    if protocol == "bicubic":
+        yield from true_slices([str(data / "natural")])
+    yield from true_slices([str(data / "ct")])
+    seen: dict[str, int] = {}
+    for truth in true_slices(PHANTOMS):
+        seen[truth.sample] = seen.get(truth.sample, 0) + 1
+        if seen[truth.sample] <= 2:
+            yield truth
+
+
+def table(scores: list[Score], methods: list[str]) -> str:
+    """Lay scores out as Markdown: a row a sample and level, a column a method."""
+    cells = {(s.sample, s.level, s.method): s for s in scores}
+    lines = [f"| sample | level | {' | '.join(methods)} | gain |", "| --- " * (len(methods) + 3) + "|"]
+    for sample, level in dict.fromkeys((s.sample, s.level) for s in scores):
+        row = [cells[sample, level, method] for method in methods]
+        best = max(score.psnr for score in row)
+        shown = [f"**{s.psnr:.2f}** / {s.ssim:.3f}" if s.psnr == best else f"{s.psnr:.2f} / {s.ssim:.3f}" for s in row]
+        gain = row[-1].psnr - row[0].psnr
+        lines.append(f"| {sample} | {level + 1} | {' | '.join(shown)} | {gain:+.2f} |")
+    return "\n".join(lines)
+
+
+def section(data: Path, protocol: str, factor: int) -> str:
+    """Evaluate one protocol at one factor and describe it; pictures are kept of phantoms alone."""
+    methods = {baseline_name(factor): baseline(factor), **untrained(factor), "utsr-light": model("utsr-light", factor)}
+    scores, picture = [], ""
+    for found, shown in evaluate(degraded(slices(data, protocol), protocol, factor), factor, methods):
+        scores += found
+        if not picture and shown.sample == PHANTOMS[0] and (shown.level == 1 or protocol == "bicubic"):
+            picture = f"images/quality-{protocol}-x{factor}.png"
+            save_picture(DOCS / picture, shown)
+    samples = by_sample(scores)
+    text = table([*samples, *over_samples(samples)], list(methods))
+    return f"## {protocol}, ×{factor}\n\n{text}\n\n![{protocol}, x{factor}: a phantom]({picture})\n"
+
+
+def main() -> None:
+    """Evaluate all protocols and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder that holds ct and natural")
+    data = parser.parse_args().data
+    started = time.monotonic()
+    sections = [section(data, protocol, factor) for protocol, factor in RUNS]
+    cards = [read_card(find_model("utsr-light", factor)) for factor in (1, 2)]
+    weights = "\n".join(f"- {card.name} ×{card.scale}, sha256 `{card.sha256[:16]}…`" for card in cards)
+    minutes = (time.monotonic() - started) / 60
+    foot = f"Measured in {minutes:.0f} minutes on {platform.machine()}, in float32, for these weights:\n\n{weights}\n"
+    (DOCS / "quality.md").write_text("\n".join([HEAD, *sections, foot]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
