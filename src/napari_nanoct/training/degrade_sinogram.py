@@ -302,7 +302,8 @@ def reconstruct(high: Tensor, factor: int, scan: Scan, grey: float, first: int =
     """Scan slices (n, 1, h, w) as `measure` does and reconstruct them, shape (n, 1, h / factor, w / factor)."""
     lines, angles = measure(high, factor, scan, grey, first)
     shape = (high.shape[-2] // factor, high.shape[-1] // factor)
-    spacing = math.pi / scan.angles
+    # Where angles are missing the others stand for them, as programs do it: grey values keep their level.
+    spacing = math.pi / len(angles)
     slices = back_project(lines, angles, shape, spacing, scan.window, scan.interpolation, scan.smoothing)
     return slices[:, None] / (grey * factor)
 
