@@ -32,8 +32,15 @@ def test_degradations_are_seeded_and_grow_by_level(protocol: str) -> None:
     lows = [degrade(truth, protocol, level, 2, seed=3) for level in range(PROTOCOLS[protocol])]
     assert all(low.shape == (32, 32) for low in lows)
     assert np.array_equal(lows[0], degrade(truth, protocol, 0, 2, seed=3))
-    spreads = [low.std() for low in lows]
+    # In the middle: a scan leaves air outside the circle.
+    spreads = [low[8:24, 8:24].std() for low in lows]
     assert spreads == sorted(spreads)
+
+
+def test_scans_are_scored_in_the_circle() -> None:
+    whole = TrueSlice("natural", picture(64), circle=False)
+    assert [pair.circle for pair in degraded([whole], "sinogram", 1)] == [True] * 3
+    assert [pair.circle for pair in degraded([whole], "blind", 1)] == [False] * 3
 
 
 def test_impossible_degradations_are_refused() -> None:

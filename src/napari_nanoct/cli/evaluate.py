@@ -17,7 +17,7 @@ def evaluate(
             "or any tomogram.",
         ),
     ] = None,
-    degrade: Annotated[str, typer.Option(help="bicubic or blind.")] = "blind",
+    degrade: Annotated[str, typer.Option(help="bicubic, blind or sinogram.")] = "blind",
     scale: Annotated[int, typer.Option(help="Factor between input and output grid: 1, 2 or 4.")] = 1,
     model: Annotated[list[str] | None, typer.Option(help="Name or .safetensors file; may be repeated.")] = None,
     baselines: Annotated[bool, typer.Option("--baselines", help="Score the methods without training too.")] = False,

@@ -50,7 +50,8 @@ def degraded(truths: Iterable[TrueSlice], protocol: str, factor: int) -> Iterato
         image = truth.image[:height, :width]
         for level in range(PROTOCOLS.get(protocol, 1)):
             low = degrade(image, protocol, level, factor, seed=1000 + number)
-            yield Pair(truth.sample, low, image, protocol, level, truth.circle)
+            # A scan sees the inscribed circle alone.
+            yield Pair(truth.sample, low, image, protocol, level, truth.circle or protocol == "sinogram")
 
 
 def measured(low_source: str, high_source: str, factor: int) -> Iterator[Pair]:
