@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from napari_nanoct.phantoms.cracks import Crack, CrackSettings, crack_share, draw_cracks
+from napari_nanoct.phantoms.cracks import Crack, CrackPart, CrackSettings, crack_part, crack_share, draw_cracks
 from napari_nanoct.phantoms.packing import Particles, rotations
 
 VOXEL = 40.0
 
 
 def _plane(aperture: float, frame: np.ndarray, **others: object) -> Crack:
-    settings: dict = {"variation": 0.0, "closing": False} | others
-    return Crack(0, "through", np.full(3, 32.3 * VOXEL), frame, (1e5, 1e5), aperture, **settings)
+    settings: dict = {"variation": 0.0, "closing": False, "centre": np.full(3, 32.3 * VOXEL), "extent": (1e4, 1e4)}
+    return Crack(0, "through", frame=frame, aperture=aperture, **(settings | others))
 
 
 def _whole(crack: Crack, n: int = 64) -> np.ndarray:
@@ -21,7 +21,14 @@ def _whole(crack: Crack, n: int = 64) -> np.ndarray:
     return share
 
 
-@pytest.mark.parametrize("voxels", [0.5, 1.0, 2.0, 4.0])
+def _part(crack: Crack, n: int = 40) -> CrackPart:
+    axis = np.arange(n) * VOXEL
+    part = crack_part(crack, (axis, axis, axis), VOXEL)
+    assert part is not None
+    return part
+
+
+@pytest.mark.parametrize("voxels", [0.5, 1.0, 2.0, 4.0, 6.0])
 def test_measured_aperture_of_a_plane_crack_is_the_set_one(voxels: float) -> None:
     for seed in range(3):
         frame = rotations(np.random.default_rng(seed), 1)[0]
@@ -34,6 +41,46 @@ def test_measured_aperture_of_a_plane_crack_is_the_set_one(voxels: float) -> Non
         middle = tuple(slice(None) if a == axis else slice(26, 39) for a in range(3))
         measured = share[middle].sum(axis=axis).mean() * abs(frame[2, axis])
         assert measured == pytest.approx(voxels, rel=2e-3)
+
+
+@pytest.mark.parametrize("voxels", [0.5, 1.0, 3.0, 6.0])
+def test_truth_of_a_plane_crack(voxels: float) -> None:
+    for seed in range(3):
+        frame = rotations(np.random.default_rng(seed), 1)[0]
+        crack = Crack(
+            0, "through", np.full(3, 20.3 * VOXEL), frame, (2e3, 2e3), voxels * VOXEL, variation=0, closing=False
+        )
+        part = _part(crack)
+        # The aperture stands wherever the crack has a share, and is the set one.
+        np.testing.assert_array_equal(part.aperture > 0, part.share > 0)
+        np.testing.assert_allclose(part.aperture[part.share > 0], voxels * VOXEL, rtol=1e-5)
+        # The plane passes through a voxel where the voxel's corners lie on both sides of it.
+        corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3, indexing="ij")).reshape(3, -1) * VOXEL
+        centres = np.indices(part.share.shape).reshape(3, -1).T + [p.start for p in part.box]
+        side = ((centres * VOXEL - crack.centre) @ frame[2])[:, None] + frame[2] @ corners
+        expected = ((side.min(axis=1) < 0) & (side.max(axis=1) > 0)).reshape(part.share.shape)
+        inner = np.ix_(*[(np.arange(p.start, p.stop) > 8) & (np.arange(p.start, p.stop) < 32) for p in part.box])
+        np.testing.assert_array_equal(part.mid_surface[inner], expected[inner])
+        assert expected[inner].sum() > 300
+
+
+def test_a_plane_on_the_grid_marks_one_layer_of_voxels() -> None:
+    for shift in (0.0, 0.3, 0.5, 0.9):
+        crack = _plane(2 * VOXEL, np.eye(3)[[1, 2, 0]], extent=(2e3, 2e3), centre=np.full(3, (20 + shift) * VOXEL))
+        assert (_part(crack).mid_surface[:, 15:25, 15:25].sum(axis=0) == 1).all()
+
+
+def test_aperture_falls_to_zero_at_a_closed_front() -> None:
+    frame = np.eye(3)[[1, 2, 0]]
+    part = _part(Crack(0, "radial", np.full(3, 20 * VOXEL), frame, (600.0, 600.0), 80.0, variation=0))
+    z, y, x = (index + p.start for index, p in zip(np.indices(part.share.shape), part.box, strict=True))
+    radius = np.hypot(y - 20, x - 20) * VOXEL / 600
+    expected = 80 * np.sqrt(np.clip(1 - radius**2, 0, None))
+    inside = part.mid_surface & (radius < 0.9)
+    np.testing.assert_allclose(part.aperture[inside], expected[inside], atol=0.5)
+    assert part.aperture[radius > 1.05].max(initial=0) == 0
+    assert not part.mid_surface[radius > 1.05].any()
+    assert (z[part.mid_surface] == 20).all()
 
 
 def test_a_front_closes_elliptically() -> None:

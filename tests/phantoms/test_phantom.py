@@ -44,6 +44,27 @@ def test_crack_mask_is_at_least_half_a_voxel(made: Phantom) -> None:
     assert made.crack_share.max() <= 1
 
 
+def test_mid_surface_and_aperture_lie_in_the_cracks(made: Phantom) -> None:
+    assert made.mid_surface.dtype == bool
+    assert made.aperture.dtype == np.float32
+    np.testing.assert_array_equal(made.aperture > 0, made.crack_share > 0)
+    assert not (made.mid_surface & (made.crack_share == 0)).any()
+    # A crack of more than two voxels has its mid-surface inside its mask; elsewhere voxels of the mask lie beside it.
+    wide = made.mid_surface & (made.aperture > 2 * 40.0)
+    assert wide.sum() > 50
+    assert made.cracks[wide].mean() > 0.9
+    assert 0.2 < made.mid_surface.sum() / made.cracks.sum() < 3
+    largest = Cathode().cracks.aperture[1]
+    assert 0 < made.aperture.max() <= 2 * largest
+
+
+def test_the_default_stays_what_it_was(made: Phantom) -> None:
+    # Figures in the docs are of these volumes.
+    assert made.clean.mean(dtype=np.float64) == pytest.approx(0.07033862460884661, rel=1e-6)
+    assert made.crack_share.sum(dtype=np.float64) == pytest.approx(6936.91381388795, rel=1e-5)
+    assert int(made.pores.sum()) == pytest.approx(21_256, abs=3)
+
+
 def test_cracks_are_darker_than_the_particles(made: Phantom) -> None:
     solid = made.particles & ~made.pores & (made.crack_share == 0)
     level = np.median(made.clean[solid])
@@ -58,6 +79,8 @@ def test_control_without_cracks_is_the_same_elsewhere(made: Phantom) -> None:
     control = phantom(SHAPE, seed=3, cracks=False)
     assert not control.cracks.any()
     assert not control.crack_share.any()
+    assert not control.mid_surface.any()
+    assert not control.aperture.any()
     np.testing.assert_array_equal(control.particles, made.particles)
     untouched = made.crack_share == 0
     np.testing.assert_array_equal(control.clean[untouched], made.clean[untouched])
@@ -78,6 +101,8 @@ def test_any_range_of_slices_renders_the_same(made: Phantom) -> None:
     part = render(made.scene, 7, 12)
     np.testing.assert_allclose(part.attenuation, made.clean[7:12], atol=1e-6)
     np.testing.assert_allclose(part.crack, made.crack_share[7:12], atol=1e-5)
+    np.testing.assert_array_equal(part.mid_surface, made.mid_surface[7:12])
+    np.testing.assert_allclose(part.aperture, made.aperture[7:12], rtol=1e-4, atol=1e-3)
 
 
 def test_slabs_are_few_slices_and_cover_all() -> None:

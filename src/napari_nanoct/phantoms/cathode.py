@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.phantoms.cracks import Axes, Crack, CrackSettings, crack_share, draw_cracks
+from napari_nanoct.phantoms.cracks import Axes, Crack, CrackSettings, crack_part, draw_cracks
 from napari_nanoct.phantoms.noise import smooth_noise
 from napari_nanoct.phantoms.packing import Particles, joined, log_uniform, pack, rotations, scatter
 
@@ -105,6 +105,11 @@ class Slab:
         Share of everything empty but cracks: pores in the particles and the space between them, outside the sample too.
     inside
         Share of the sample's cylinder.
+    mid_surface
+        bool, a crack's mid-surface passes through the voxel, which is at least half solid but for cracks.
+    aperture
+        float32, opening of the crack in nanometre in every voxel that has a share of one (of the widest where cracks
+        cross), 0 elsewhere.
     """
 
     attenuation: NDArray[np.float32]
@@ -112,6 +117,8 @@ class Slab:
     crack: NDArray[np.float32]
     void: NDArray[np.float32]
     inside: NDArray[np.float32]
+    mid_surface: NDArray[np.bool_]
+    aperture: NDArray[np.float32]
 
 
 def draw_scene(shape: tuple[int, int, int], *, seed: int, voxel: float, cathode: Cathode, circle: bool) -> Scene:
@@ -220,9 +227,12 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
     film = 0.5 * (distance - second) + np.clip(5 + 50 * smooth_noise(axes, 500.0, seed + 3), -60, 90) / 2
     body = _filled(np.maximum(distance, film), voxel)
     pore = body * _pores(scene, axes, owner, grains)
-    crack = np.zeros_like(body)
+    crack, aperture = np.zeros_like(body), np.zeros_like(body)
+    mid_surface = np.zeros(body.shape, dtype=bool)
     if cracks:
-        crack = (body - pore) * _cracks(scene, axes, owner)
+        share, mid_surface, aperture = _cracks(scene, axes, owner)
+        crack = (body - pore) * share
+        mid_surface &= body - pore >= 0.5
 
     binder = _binder(scene, axes, distance, grains)
     fine = smooth_noise(axes, max(80.0, 1.5 * voxel), seed + 6)
@@ -237,7 +247,9 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
     if scene.circle:
         attenuation, body, crack = attenuation * inside, body * inside, crack * inside
         void = 1 - inside * (1 - void)
-    return Slab(attenuation.astype(np.float32), body, crack, void.astype(np.float32), inside)
+        mid_surface &= inside >= 0.5
+    aperture[crack == 0] = 0
+    return Slab(attenuation.astype(np.float32), body, crack, void.astype(np.float32), inside, mid_surface, aperture)
 
 
 def _filled(distance: NDArray[np.float32], voxel: float) -> NDArray[np.float32]:
@@ -296,15 +308,23 @@ def _pores(scene: Scene, axes: Axes, owner: NDArray[np.int32], grains: NDArray[n
     return share
 
 
-def _cracks(scene: Scene, axes: Axes, owner: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Share of cracks, each inside its own particle; where two cross, their parts of a voxel count as independent."""
+def _cracks(
+    scene: Scene, axes: Axes, owner: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """Share, mid-surface and aperture of the cracks, each inside its own particle.
+
+    Where two cracks cross, their parts of a voxel count as independent, and the wider aperture is taken.
+    """
     solid = np.ones(owner.shape, dtype=np.float32)
+    mid_surface, aperture = np.zeros(owner.shape, dtype=bool), np.zeros(owner.shape, dtype=np.float32)
     for crack in scene.cracks:
-        found = crack_share(crack, axes, scene.voxel)
-        if found is not None:
-            box, share = found
-            solid[box] *= 1 - share * (owner[box] == crack.particle)
-    return 1 - solid
+        part = crack_part(crack, axes, scene.voxel)
+        if part is not None:
+            here = owner[part.box] == crack.particle
+            solid[part.box] *= 1 - part.share * here
+            mid_surface[part.box] |= part.mid_surface & here
+            aperture[part.box] = np.maximum(aperture[part.box], part.aperture * here)
+    return 1 - solid, mid_surface, aperture
 
 
 def _binder(

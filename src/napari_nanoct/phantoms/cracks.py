@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_nanoct.phantoms.noise import rough_noise, smooth_noise
 from napari_nanoct.phantoms.packing import Particles, rotations
-from napari_nanoct.phantoms.partial_volume import slab_share
+from napari_nanoct.phantoms.partial_volume import slab_share, through_cube
 
 Kind = Literal["radial", "through", "branch"]
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -127,10 +127,38 @@ class Crack:
         return np.array([u[0], v[0]]), height, self.aperture * shape
 
 
+@dataclass(frozen=True)
+class CrackPart:
+    """A crack in the voxels of a grid, all arrays of the box's shape.
+
+    Attributes
+    ----------
+    box
+        Where in the grid the crack may be.
+    share
+        float32, share of each voxel that lies in the crack, 0 to 1.
+    mid_surface
+        bool, the crack's mid-surface passes through the voxel.
+    aperture
+        float32, opening of the crack in nanometre, at the point of its plane next to the voxel; 0 where it is not.
+    """
+
+    box: tuple[slice, slice, slice]
+    share: NDArray[np.float32]
+    mid_surface: NDArray[np.bool_]
+    aperture: NDArray[np.float32]
+
+
 def crack_share(
     crack: Crack, axes: Axes, voxel: float
 ) -> tuple[tuple[slice, slice, slice], NDArray[np.float32]] | None:
-    """Share of each voxel that lies in a crack, exact where the surface is plane within the voxel.
+    """Where a crack is and its share of each voxel: `crack_part` without the rest."""
+    part = crack_part(crack, axes, voxel)
+    return None if part is None else (part.box, part.share)
+
+
+def crack_part(crack: Crack, axes: Axes, voxel: float) -> CrackPart | None:
+    """What a crack is to each voxel of a grid, exact where its surface is plane within the voxel.
 
     Parameters
     ----------
@@ -143,8 +171,8 @@ def crack_share(
 
     Returns
     -------
-    (box, share) or None
-        Where in the grid the crack may be and the shares 0 to 1 there; None where it does not reach the grid.
+    CrackPart or None
+        None where the crack does not reach the grid.
     """
     from scipy.ndimage import map_coordinates
 
@@ -174,12 +202,18 @@ def crack_share(
         return None
     slope = [map_coordinates(g, place, order=1) for g in np.gradient(height, step)]
     norm = np.sqrt(1 + slope[0] ** 2 + slope[1] ** 2)
-    distance = (map_coordinates(height, place, order=1) - w) / norm
+    distance = (map_coordinates(height, place, order=1) - w) / norm / voxel
     normal = (crack.frame[2][:, None] - slope[0] * crack.frame[0][:, None] - slope[1] * crack.frame[1][:, None]) / norm
-    share = np.zeros(tuple(part.stop - part.start for part in box), dtype=np.float32)
+    shape = tuple(part.stop - part.start for part in box)
+    made = CrackPart(
+        (box[0], box[1], box[2]), np.zeros(shape, np.float32), np.zeros(shape, bool), np.zeros(shape, np.float32)
+    )
     # The aperture is the opening across the surface, as a gauge would measure it.
-    share.ravel()[near] = slab_share(distance / voxel, opening / voxel, normal)
-    return (box[0], box[1], box[2]), share
+    share = slab_share(distance, opening / voxel, normal)
+    made.share.ravel()[near] = share
+    made.mid_surface.ravel()[near] = through_cube(distance, normal)
+    made.aperture.ravel()[near] = np.where(share > 0, opening, 0)
+    return made
 
 
 def _may_reach(crack: Crack, axes: Axes, voxel: float) -> bool:

@@ -59,3 +59,17 @@ def slab_share(
         Shares from 0 to 1, shape (n,).
     """
     return behind_plane(distance + thickness / 2, normal) - behind_plane(distance - thickness / 2, normal)
+
+
+def through_cube(distance: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a plane passes through a unit cube centred at the origin; of two cubes that share it as a face, one.
+
+    Parameters
+    ----------
+    distance
+        Signed distance of the plane from the cube's centre in edge lengths, shape (n,).
+    normal
+        Unit normals, shape (3, n).
+    """
+    half = np.abs(normal).sum(axis=0) / 2
+    return np.asarray((distance >= -half) & (distance < half))

@@ -28,6 +28,11 @@ class Phantom:
         float32, share of each voxel that is crack, 0 to 1.
     cracks
         bool, at least half of the voxel is crack.
+    mid_surface
+        bool, the mid-surface of a crack passes through the voxel (where at least half of it is solid but for cracks).
+    aperture
+        float32, local opening of the crack across its surface in nanometre, in every voxel that has a share of one; 0
+        elsewhere.
     pores
         bool, at least half of the voxel is empty otherwise: pores in the particles, open space between them.
     particles
@@ -41,6 +46,8 @@ class Phantom:
     clean: NDArray[np.float32]
     crack_share: NDArray[np.float32]
     cracks: NDArray[np.bool_]
+    mid_surface: NDArray[np.bool_]
+    aperture: NDArray[np.float32]
     pores: NDArray[np.bool_]
     particles: NDArray[np.bool_]
     geometry: Geometry
@@ -96,16 +103,17 @@ def phantom(
             f"Voxel size {voxel_size_nm} nm or seed {seed} will not do: give a positive size, a seed from 0."
         )
     scene = draw_scene(shape, seed=seed, voxel=voxel_size_nm, cathode=cathode or Cathode(), circle=circle)
-    clean, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    crack, pore, particle = np.empty(shape, bool), np.empty(shape, bool), np.empty(shape, bool)
+    clean, share, aperture = (np.empty(shape, np.float32) for _ in range(3))
+    crack, middle, pore, particle = (np.empty(shape, bool) for _ in range(4))
     for first, slab in slabs(scene, cracks=cracks):
         part = slice(first, first + len(slab.body))
         clean[part], share[part] = slab.attenuation, slab.crack
+        middle[part], aperture[part] = slab.mid_surface, slab.aperture
         crack[part] = slab.crack >= 0.5
         pore[part] = (slab.void >= 0.5) & (slab.inside >= 0.5) & ~crack[part]
         particle[part] = slab.body >= 0.5
-    size = (float(voxel_size_nm),) * 3
-    return Phantom(clean, share, crack, pore, particle, Geometry(size, (0.0, 0.0, 0.0), "nanometer"), scene)
+    geometry = Geometry((float(voxel_size_nm),) * 3, (0.0, 0.0, 0.0), "nanometer")
+    return Phantom(clean, share, crack, middle, aperture, pore, particle, geometry, scene)
 
 
 def slabs(scene: Scene, *, cracks: bool = True) -> Iterator[tuple[int, Slab]]:
