@@ -40,16 +40,14 @@ def main(folder: Path) -> None:
     ui = dock.ui
     ui.output.setText(str(work / "phantom-enhanced.ome.zarr"))
     ui.output.textEdited.emit(ui.output.text())
-    save(window, folder / "dock-open.png")
-
     viewer.scene.camera.zoom *= 2
     ui.preview.click()
     until(lambda: dock.preview_layer is not None)
     save(window, folder / "dock-preview.png")
-    ui.after.click()
-    save(window, folder / "dock-before.png")
-    ui.after.click()
 
+    ui.region.setCurrentIndex(ui.region.findText("range of slices"))
+    ui.first.setValue(16)
+    ui.last.setValue(23)
     ui.enhance.click()
     until(lambda: dock.plan is not None)
     save(window, folder / "dock-question.png")
@@ -63,11 +61,6 @@ def main(folder: Path) -> None:
     until(lambda: not dock.run.running and len(viewer.layers) == 3)
     activity.hide()
     save(window, folder / "dock-result.png")
-
-    viewer.add_labels(viewer.layers[0].data > 40_000, name="grains", visible=False)
-    viewer.add_image(viewer.layers[0].data[:3], name="turned", rotate=(0, 0, 30))
-    ui.layer.setCurrentIndex(ui.layer.findText("turned"))
-    save(window, folder / "dock-refused.png")
     viewer.close()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from pytestqt.qtbot import QtBot
 
+from napari_nanoct.docks.activity import Activity
 from napari_nanoct.docks.process import JobProcess
 from napari_nanoct.jobs import Done, Failed, Progress, to_json
 
@@ -136,3 +137,22 @@ def test_the_process_stands_back_behind_the_window(run_script: Callable, qtbot: 
     process, heard = run_script(wait + f"say({line!r}.replace('@', str(os.getpriority(0, 0))))")
     _wait_for(qtbot, process)
     assert int(heard[0][1].message) >= os.getpriority(os.PRIO_PROCESS, 0) + 5
+
+
+def test_activity_starts_anew_with_each_phase() -> None:
+    activity = Activity("enhance")
+    activity._bar.gui = True  # as napari does when it shows the bar
+    told, values = [], []
+    activity._bar.events.eta.connect(lambda event: told.append(event.value))
+    activity._bar.events.value.connect(lambda event: values.append(event.value))
+    for done, total in ((0, 48), (32, 48), (0, 8), (3, 8)):
+        activity.show(done, total)
+    assert values == [0, 32, 0, 3]
+    assert told[-1].strip().startswith("3/8")
+    assert not activity.cancelled
+    activity._bar.cancel()
+    assert activity.cancelled
+    activity.close()
+    activity.close()
+    activity.show(4, 8)
+    assert values == [0, 32, 0, 3]

@@ -20,12 +20,15 @@ class Activity:
 
     def show(self, done: int, total: int) -> None:
         """Show `done` of `total`."""
-        if self._bar is None:
+        bar = self._bar
+        if bar is None:
             return
-        if self._bar.total != total:
-            self._bar.total = total
-        # napari draws at once and handles waiting events while it does: nothing may be relied on after this call.
-        self._bar.update(done - self._bar.n)
+        if bar.total != total or done < bar.n:  # another phase: its own speed counts, not that of the one before
+            bar.reset(total)
+        # napari handles waiting events while it draws: the bar may be closed when these calls come back.
+        bar.update(done - bar.n)
+        if bar is self._bar:
+            bar.refresh()
 
     def close(self) -> None:
         """Take the line away; calling it again changes nothing."""

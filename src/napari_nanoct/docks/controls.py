@@ -43,7 +43,7 @@ class EnhanceControls(QWidget):
         self.first, self.last = QSpinBox(), QSpinBox()
         self.first.setToolTip("First slice")
         self.last.setToolTip("Last slice, included")
-        self.slices = _row(self.first, QLabel("to"), self.last)
+        self.slices = _row(self.first, QLabel("–"), self.last, spacing=4)
         self.shapes = _combo("The Shapes layer; the box around its selected shape counts, else around its last one")
         self.output = QLineEdit()
         self.output.textChanged.connect(self._tell_output)
@@ -185,9 +185,10 @@ def _fill(layout: QLayout, *widgets: QWidget, margin: int = 0) -> None:
         layout.addWidget(widget)
 
 
-def _row(*widgets: QWidget, equal: bool = False) -> QWidget:
+def _row(*widgets: QWidget, equal: bool = False, spacing: int = 6) -> QWidget:
     box = QWidget()
     layout = QHBoxLayout(box)
+    layout.setSpacing(spacing)
     _fill(layout, *widgets)
     if equal:
         for position in range(len(widgets)):
