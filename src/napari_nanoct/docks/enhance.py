@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,11 +74,17 @@ class EnhanceDock(QWidget):
                 piece.cancel()
             run.end()
 
-        self._end = end
-        self.destroyed.connect(end)
         application = QApplication.instance()
         assert application is not None
-        application.aboutToQuit.connect(run.end)
+        application.aboutToQuit.connect(end)
+
+        def end_for_good() -> None:
+            end()
+            with suppress(RuntimeError):  # the application may have gone before the dock
+                application.aboutToQuit.disconnect(end)
+
+        self._end = end
+        self.destroyed.connect(end_for_good)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop what is going on when napari takes the dock out of its window: its × does not close the widget."""

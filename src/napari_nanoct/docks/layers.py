@@ -248,7 +248,7 @@ def suggested_output(layer: Image, ending: str) -> str:
     """Return a path for a result: beside the layer's file if that is possible, else in the home folder."""
     source = layer.metadata.get("source") or layer.source.path
     place = Path(source) if source else Path()
-    known = source is not None and place.exists() and os.access(place.parent, os.W_OK)
+    known = source not in (None, "array") and place.exists() and os.access(place.parent, os.W_OK)
     name = place.name if known else layer.name
     for suffix in (".ome.zarr", ".zarr", ".ome.tiff", ".ome.tif", ".tiff", ".tif", ".npy"):
         name = name.removesuffix(suffix)

@@ -114,7 +114,7 @@ def copy_layer(plan: Plan, cancel: CancelToken, report: Callable[[Progress], Non
         writer = OmeZarrWriter(path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name)
         for z in range(0, depth, 16):
             cancel.check()
-            report(Progress(z, depth, "slices", message="copying the layer to disk"))
+            report(Progress(z, depth, "slices", message="Copying the layer to disk"))
             writer.write(z, np.asarray(volume.data[z : z + 16]))
         writer.finish({"copy of layer": volume.name})
     except BaseException:

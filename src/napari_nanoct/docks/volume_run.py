@@ -45,6 +45,7 @@ class VolumeRun(QObject):
         self._ticker = QTimer(self)
         self._ticker.setInterval(200)
         self._ticker.timeout.connect(self._draw)
+        self._running = False
         self._token = CancelToken()
         self._activity: Activity | None = None
         self._latest: Progress | None = None
@@ -53,12 +54,13 @@ class VolumeRun(QObject):
     @property
     def running(self) -> bool:
         """Whether a run was started and has not ended."""
-        return self._ticker.isActive()
+        return self._running
 
     def start(self, plan: Plan) -> None:
         """Start the run; the layer is copied to disk first if it has no file."""
         self._token, self._latest = CancelToken(), None
         self._activity = Activity("enhance")
+        self._running = True
         self._ticker.start()
         self.progressed.emit(0, 0, "Starting…")
         if plan.settings.input:
@@ -84,6 +86,8 @@ class VolumeRun(QObject):
 
     def end(self) -> None:
         """Stop at once and clean up, for when the window or the dock goes; emits nothing."""
+        if not self._running:  # and so nothing of Qt's is touched when Python leaves and Qt has gone already
+            return
         self._token.cancel()
         self._token = CancelToken()  # what a copying thread still brings is thrown away
         self.process.end()
@@ -124,6 +128,7 @@ class VolumeRun(QObject):
         self.stopped.emit(sentence)
 
     def _clean(self) -> None:
+        self._running = False
         self._ticker.stop()
         activity, self._activity = self._activity, None
         copy, self._copy = self._copy, None
@@ -135,7 +140,7 @@ class VolumeRun(QObject):
 
 def progress_text(progress: Progress) -> str:
     """Return a line for people: ``"12 of 48 slices · 0.41 Mvoxel/s · about 2 min left"``."""
-    words = [progress.message.capitalize()] if progress.message else []
+    words = [progress.message] if progress.message else []
     words.append(f"{progress.done} of {progress.total} {progress.unit}")
     if progress.rate:
         words.append(f"{progress.rate:.3g} Mvoxel/s")
