@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_nanoct.phantoms.cracks import Crack, CrackPart, CrackSettings, crack_part, crack_share, draw_cracks
+from napari_nanoct.phantoms.crack_draws import CrackSettings, draw_cracks
+from napari_nanoct.phantoms.cracks import Crack, CrackPart, crack_part, crack_share
 from napari_nanoct.phantoms.packing import Particles, rotations
 
 VOXEL = 40.0

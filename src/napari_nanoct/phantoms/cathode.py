@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.phantoms.cracks import Axes, Crack, CrackSettings, crack_part, draw_cracks
+from napari_nanoct.phantoms.crack_draws import CrackSettings, draw_cracks, draw_free, draw_intergranular
+from napari_nanoct.phantoms.cracks import Axes, Crack, crack_part
+from napari_nanoct.phantoms.matrix import Granular, Layered, Matrix, Pores
 from napari_nanoct.phantoms.noise import smooth_noise
 from napari_nanoct.phantoms.packing import Particles, joined, log_uniform, pack, rotations, scatter
 
@@ -37,6 +39,10 @@ class Cathode:
         Linear attenuation of the two solids per micrometre.
     cracks
         How cracks are drawn.
+    more_pores
+        Further pores in the particles, by size class.
+    matrix
+        A dense matrix between the particles in place of the porous binder.
     """
 
     radius: float = 1350.0
@@ -51,6 +57,8 @@ class Cathode:
     particle: float = 0.090
     binder: float = 0.042
     cracks: CrackSettings = field(default_factory=CrackSettings)
+    more_pores: tuple[Pores, ...] = ()
+    matrix: Matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Scene:
     particles
         Large particles and fines.
     pore_centre, pore_radius, pore_particle
-        Pores inside the particles: (n, 3) and (n,) in nanometre, and the particle's index.
+        Pores inside the particles: (n, 3) and (n,) in nanometre, and the particle's index (-1: the matrix).
     cracks
         The cracks, also where they are not rendered.
     seed
@@ -98,7 +106,7 @@ class Slab:
     attenuation
         Linear attenuation per micrometre.
     body
-        Share of particle with its cracks and pores filled in.
+        Share of particle, and of a dense matrix, with cracks and pores filled in.
     crack
         Share of cracks.
     void
@@ -161,7 +169,8 @@ def draw_scene(shape: tuple[int, int, int], *, seed: int, voxel: float, cathode:
     fines = scatter(
         -near, size + near, for_fines, large, limits=cathode.fines_radius, density=cathode.fines, stretch=0.22
     )
-    centre, radius, particle = _draw_pores(large, for_pores, cathode)
+    pores = [_draw_pores(large, for_pores, cathode), *_more_pores(size, large, seed, cathode)]
+    centre, radius, particle = (np.concatenate(part) for part in zip(*pores, strict=True))
     return Scene(
         cathode=cathode,
         shape=shape,
@@ -170,7 +179,7 @@ def draw_scene(shape: tuple[int, int, int], *, seed: int, voxel: float, cathode:
         pore_centre=centre,
         pore_radius=radius,
         pore_particle=particle,
-        cracks=tuple(draw_cracks(large, for_cracks, cathode.cracks)),
+        cracks=(*draw_cracks(large, for_cracks, cathode.cracks), *_more_cracks(size, large, seed, cathode)),
         seed=seed,
         circle=circle,
     )
@@ -180,7 +189,7 @@ def _draw_pores(
     particles: Particles, rng: np.random.Generator, cathode: Cathode
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Small pores anywhere in a particle and, in hollow ones, a cluster of larger ones at the core."""
-    centres, radii, owners = [], [], []
+    centres, radii, owners = [np.empty((0, 3))], [np.empty(0)], [np.empty(0, np.int64)]
     for index in range(len(particles)):
         radius = particles.radius[index]
         small = int(rng.poisson(cathode.pores * 4 / 3 * np.pi * (radius / 1000) ** 3))
@@ -192,6 +201,56 @@ def _draw_pores(
         radii.append(radius * rng.uniform(0.06, 0.14, core))
         owners.append(np.full(small + core, index))
     return np.concatenate(centres), np.concatenate(radii), np.concatenate(owners)
+
+
+def _more_pores(
+    size: NDArray[np.float64], particles: Particles, seed: int, cathode: Cathode
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
+    """Pores of further size classes, in the particles and in a dense matrix; each class has its own draws."""
+    matrix = () if cathode.matrix is None else cathode.matrix.pores
+    made = []
+    for number, (pores, inside) in enumerate([*((p, True) for p in cathode.more_pores), *((p, False) for p in matrix)]):
+        centre, radius = pores.draw(size, np.random.default_rng([seed, 10, number]))
+        owner = np.full(len(radius), -1)
+        if inside:
+            owner = _holding(particles, centre)
+            centre, radius, owner = centre[owner >= 0], radius[owner >= 0], owner[owner >= 0]
+        made.append((centre, radius, owner))
+    return made
+
+
+def _holding(particles: Particles, points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the particle that holds each point (n, 3), -1 where none does."""
+    owner = np.full(len(points), -1)
+    depth = np.zeros(len(points))
+    for index in range(len(particles)):
+        offset = (points - particles.centre[index]) @ particles.shape[index].T
+        distance = np.linalg.norm(offset, axis=1) - particles.radius[index]
+        deeper = distance < depth
+        owner[deeper], depth[deeper] = index, distance[deeper]
+    return owner
+
+
+def _more_cracks(size: NDArray[np.float64], particles: Particles, seed: int, cathode: Cathode) -> list[Crack]:
+    """Cracks of the other kinds; each has its own draws."""
+    matrix, settings = cathode.matrix, cathode.cracks
+    between, free = (np.random.default_rng([seed, part]) for part in (4, 5))
+    return [
+        *draw_intergranular(particles, between, settings, 1000 * seed + 11),
+        *draw_free(
+            size,
+            free,
+            settings,
+            along=0.0 if matrix is None else matrix.along,
+            normal=matrix.normal if isinstance(matrix, Layered) else None,
+            grain=matrix.size if isinstance(matrix, Granular) else 0.0,
+            grain_seed=_matrix_seed(seed),
+        ),
+    ]
+
+
+def _matrix_seed(seed: int) -> int:
+    return 1000 * seed + 21
 
 
 def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
@@ -225,7 +284,10 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
     distance, second, owner = _distances(scene.particles, axes, bumps)
     # Where two particles overlap they share the overlap out and leave a film of varying width, closed in places.
     film = 0.5 * (distance - second) + np.clip(5 + 50 * smooth_noise(axes, 500.0, seed + 3), -60, 90) / 2
-    body = _filled(np.maximum(distance, film), voxel)
+    particle = body = _filled(np.maximum(distance, film), voxel)
+    if cathode.matrix is not None:
+        # All is solid but for pores and cracks; what belongs to no particle belongs to the matrix.
+        owner, body = np.where(particle >= 0.5, owner, np.int32(-1)), np.ones_like(particle)
     pore = body * _pores(scene, axes, owner, grains)
     crack, aperture = np.zeros_like(body), np.zeros_like(body)
     mid_surface = np.zeros(body.shape, dtype=bool)
@@ -234,15 +296,21 @@ def render(scene: Scene, first: int, last: int, *, cracks: bool = True) -> Slab:
         crack = (body - pore) * share
         mid_surface &= body - pore >= 0.5
 
-    binder = _binder(scene, axes, distance, grains)
     fine = smooth_noise(axes, max(80.0, 1.5 * voxel), seed + 6)
     patches = smooth_noise(axes, 420.0, seed + 4)
     # Faint dark lines where `patches` changes sign: boundaries of the primary grains.
     texture = 1 + 0.05 * grains + 0.025 * patches + 0.03 * fine - 0.05 * np.exp(-((patches / 0.16) ** 2))
     grey = np.append(scene.particles.grey, 1.0).astype(np.float32)[owner]
-    attenuation = cathode.particle * texture * grey * (body - pore - crack)
-    attenuation += cathode.binder * (1 + 0.12 * fine + 0.08 * grains) * binder * (1 - body)
-    void = pore + (1 - body) * (1 - binder)
+    void = pore
+    if cathode.matrix is None:
+        binder = _binder(scene, axes, distance, grains)
+        attenuation = cathode.particle * texture * grey * (body - pore - crack)
+        attenuation += cathode.binder * (1 + 0.12 * fine + 0.08 * grains) * binder * (1 - body)
+        void = pore + (1 - body) * (1 - binder)
+    else:
+        matrix = cathode.matrix.render(axes, _matrix_seed(scene.seed), voxel) * (1 + 0.02 * grains + 0.03 * fine)
+        attenuation = cathode.particle * texture * grey * particle + matrix * (1 - particle)
+        attenuation = attenuation * (1 - pore - crack)
     inside = _cylinder(scene, axes)
     if scene.circle:
         attenuation, body, crack = attenuation * inside, body * inside, crack * inside
@@ -311,7 +379,7 @@ def _pores(scene: Scene, axes: Axes, owner: NDArray[np.int32], grains: NDArray[n
 def _cracks(
     scene: Scene, axes: Axes, owner: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
-    """Share, mid-surface and aperture of the cracks, each inside its own particle.
+    """Share, mid-surface and aperture of the cracks, each inside its own particle, or anywhere.
 
     Where two cracks cross, their parts of a voxel count as independent, and the wider aperture is taken.
     """
@@ -320,7 +388,7 @@ def _cracks(
     for crack in scene.cracks:
         part = crack_part(crack, axes, scene.voxel)
         if part is not None:
-            here = owner[part.box] == crack.particle
+            here = (owner[part.box] == crack.particle) | (crack.particle < 0)
             solid[part.box] *= 1 - part.share * here
             mid_surface[part.box] |= part.mid_surface & here
             aperture[part.box] = np.maximum(aperture[part.box], part.aperture * here)

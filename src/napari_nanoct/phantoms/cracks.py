@@ -1,54 +1,23 @@
-"""Thin cracks in particles: rough, bent mid-surfaces with an aperture that closes at the front."""
+"""Thin cracks: rough, bent mid-surfaces, or the boundaries of grains, with an aperture that closes at the front."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.phantoms.grains import grain_centres
 from napari_nanoct.phantoms.noise import rough_noise, smooth_noise
-from napari_nanoct.phantoms.packing import Particles, rotations
 from napari_nanoct.phantoms.partial_volume import slab_share, through_cube
 
-Kind = Literal["radial", "through", "branch"]
+Kind = Literal["radial", "through", "branch", "intergranular", "spanning", "closed"]
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
-
-@dataclass(frozen=True)
-class CrackSettings:
-    """How the cracks are drawn; lengths in nanometre.
-
-    Attributes
-    ----------
-    aperture
-        Smallest and largest opening in the middle of a crack (log-uniform between).
-    probability
-        Share of the large particles that are cracked.
-    count
-        Fewest and most cracks of a cracked particle, branches not counted.
-    through, branch
-        Share of the cracks that cut the whole particle; chance that another one has a branch.
-    smallest_particle
-        Particles of a smaller radius are never cracked.
-    hurst
-        Hurst exponent of the surfaces.
-    roughness
-        Standard deviation of the mid-surface's height over the crack's half length.
-    bend
-        Largest height of the mid-surface's overall bend over the crack's half length.
-    """
-
-    aperture: tuple[float, float] = (25.0, 170.0)
-    probability: float = 0.7
-    count: tuple[int, int] = (1, 5)
-    through: float = 0.2
-    branch: float = 0.5
-    smallest_particle: float = 800.0
-    hurst: float = 0.7
-    roughness: float = 0.07
-    bend: float = 0.25
+# No point of a grain is farther from its centre than this many mean widths: the diagonal of its cube.
+_GRAIN = 1.75
 
 
 @dataclass(frozen=True)
@@ -58,9 +27,11 @@ class Crack:
     Attributes
     ----------
     particle
-        Index of the particle that it is in; it stays inside that one.
+        Index of the particle that it is in; it stays inside that one. -1: it runs through all that is dense.
     kind
-        ``"radial"`` (from the core outwards), ``"through"`` (cuts the particle) or ``"branch"``.
+        ``"radial"`` (from the core outwards), ``"through"`` (cuts the particle), ``"branch"``, ``"intergranular"``
+        (radial, between the grains of a particle), ``"spanning"`` (from border to border of the volume: it has no
+        front) or ``"closed"`` (anywhere in a dense matrix, ending inside it).
     centre
         (3,) middle of the crack (z, y, x).
     frame
@@ -81,6 +52,10 @@ class Crack:
         Whether the aperture closes elliptically towards the front (otherwise it ends with its full width).
     seed
         Names the crack's random fields.
+    grain, grain_seed
+        Mean width of the grains that it runs between, and the name of their `grain_centres`; 0: it minds no grains.
+        Its mid-surface is then made of the boundaries between the grains whose centres lie on either side of the
+        height field, each plane.
     """
 
     particle: int
@@ -95,22 +70,36 @@ class Crack:
     variation: float = 0.35
     closing: bool = True
     seed: int = 0
+    grain: float = 0.0
+    grain_seed: int = 0
 
-    def maps(self, step: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def reach(self, step: float) -> NDArray[np.float64]:
+        """Largest in-plane coordinates (2,) of the maps of that step, in nanometre."""
+        return (np.ceil(1.4 * np.array(self.extent) / step) + 1) * step
+
+    def maps(
+        self, step: float, window: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Height of the mid-surface and aperture over the crack's plane.
 
         Parameters
         ----------
         step
             Distance of the points in nanometre.
+        window
+            (2, 2) lowest and highest in-plane coordinates that are needed; by default the whole crack. The values do
+            not depend on it.
 
         Returns
         -------
         origin, height, aperture
             In-plane coordinates of the first point (2,), and two maps (nu, nv) in nanometre.
         """
-        half = [int(np.ceil(1.4 * extent / step)) + 1 for extent in self.extent]
-        u, v = (np.arange(-n, n + 1, dtype=np.float64) * step for n in half)
+        last = np.rint(self.reach(step) / step)
+        first = -last
+        if window is not None:
+            first, last = np.clip([np.floor(window[0] / step) - 2, np.ceil(window[1] / step) + 2], -last, last)
+        u, v = (np.arange(low, high + 1) * step for low, high in zip(first, last, strict=True))
         s, t = u[:, None] / self.extent[0], v[None, :] / self.extent[1]
         length = max(self.extent)
         height = self.bend[0] * s**2 + self.bend[1] * t**2
@@ -121,6 +110,8 @@ class Crack:
         if self.variation:
             radius = radius / np.clip(1 + 0.15 * smooth_noise((u, v), length / 3, self.seed + 101), 0.6, 1.4)
         shape = np.sqrt(np.clip(1 - radius**2, 0, None)) if self.closing else (radius < 1).astype(float)
+        if self.kind == "spanning":
+            shape = np.ones_like(shape)
         if self.variation:
             change = self.variation * rough_noise((u, v), length / 2, max(80.0, 2 * step), 0.5, self.seed + 202)
             shape = shape * np.clip(1 + change, 0.15, 2)
@@ -179,10 +170,12 @@ def crack_part(crack: Crack, axes: Axes, voxel: float) -> CrackPart | None:
     if not _may_reach(crack, axes, voxel):
         return None
     step = 0.75 * voxel
-    origin, height, aperture = crack.maps(step)
+    # One that spans the volume may be far larger than the grid: only what the grid needs of it.
+    window = _window(crack, axes, voxel) if crack.kind == "spanning" else None
+    origin, height, aperture = crack.maps(step, window)
     # The box that holds the map's plane, widened by the height along the normal.
-    reach = float(np.abs(height[aperture > 0]).max(initial=0) + aperture.max() / 2 + voxel)
-    span = np.abs(np.array([-origin[0], -origin[1], reach])) @ np.abs(crack.frame)
+    reach = float(np.abs(height[aperture > 0]).max(initial=0) + aperture.max() / 2 + voxel) + _GRAIN * crack.grain
+    span = np.append(crack.reach(step), reach) @ np.abs(crack.frame)
     box = []
     for axis, middle, half in zip(axes, crack.centre, span, strict=True):
         first, last = np.searchsorted(axis, [middle - half, middle + half])
@@ -200,10 +193,17 @@ def crack_part(crack: Crack, axes: Axes, voxel: float) -> CrackPart | None:
     near, w, place, opening = near[opening > 0], w[opening > 0], place[:, opening > 0], opening[opening > 0]
     if not len(near):
         return None
-    slope = [map_coordinates(g, place, order=1) for g in np.gradient(height, step)]
-    norm = np.sqrt(1 + slope[0] ** 2 + slope[1] ** 2)
-    distance = (map_coordinates(height, place, order=1) - w) / norm / voxel
-    normal = (crack.frame[2][:, None] - slope[0] * crack.frame[0][:, None] - slope[1] * crack.frame[1][:, None]) / norm
+    if crack.grain:
+        at = np.unravel_index(near, tuple(part.stop - part.start for part in box))
+        points = np.stack([a[i] for a, i in zip((z, y, x), at, strict=True)], axis=1)
+        distance, normal = _between_grains(crack, points, origin, height, step)
+        distance = distance / voxel
+    else:
+        slope = [map_coordinates(g, place, order=1) for g in np.gradient(height, step)]
+        norm = np.sqrt(1 + slope[0] ** 2 + slope[1] ** 2)
+        distance = (map_coordinates(height, place, order=1) - w) / norm / voxel
+        along = slope[0] * crack.frame[0][:, None] + slope[1] * crack.frame[1][:, None]
+        normal = (crack.frame[2][:, None] - along) / norm
     shape = tuple(part.stop - part.start for part in box)
     made = CrackPart(
         (box[0], box[1], box[2]), np.zeros(shape, np.float32), np.zeros(shape, bool), np.zeros(shape, np.float32)
@@ -220,6 +220,7 @@ def _may_reach(crack: Crack, axes: Axes, voxel: float) -> bool:
     """Whether a crack may touch the grid, from bounds alone: most cracks of a volume miss a slab of it."""
     plane = 1.4 * np.array(crack.extent) + 2 * voxel
     along = 2 * sum(abs(height) for height in crack.bend) + 8 * crack.roughness + 2 * crack.aperture + voxel
+    along += _GRAIN * crack.grain
     span = np.append(plane, along) @ np.abs(crack.frame)
     return all(
         axis[0] <= middle + half and axis[-1] >= middle - half
@@ -227,76 +228,34 @@ def _may_reach(crack: Crack, axes: Axes, voxel: float) -> bool:
     )
 
 
-def draw_cracks(particles: Particles, rng: np.random.Generator, settings: CrackSettings) -> list[Crack]:
-    """Draw the cracks of a packing.
+def _window(crack: Crack, axes: Axes, voxel: float) -> NDArray[np.float64]:
+    """Lowest and highest in-plane coordinates (2, 2) of a grid, with room for slopes and grains at its border."""
+    corners = np.array(list(itertools.product(*((axis[0], axis[-1]) for axis in axes)))) - crack.centre
+    flat = corners @ crack.frame[:2].T
+    room = 2 * voxel + 4 * crack.grain
+    return np.stack([flat.min(axis=0) - room, flat.max(axis=0) + room])
 
-    Parameters
-    ----------
-    particles
-        The packing; positions in nanometre.
-    rng
-        Source of the draws.
-    settings
-        Ranges of the draws.
 
-    Returns
-    -------
-    list[Crack]
-        Ordered by particle.
+def _between_grains(
+    crack: Crack, points: NDArray[np.float64], origin: NDArray[np.float64], height: NDArray[np.float64], step: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Signed distance (n,) and normal (3, n) of the boundary between the grains on either side of a height field.
+
+    Points are (n, 3) offsets from the crack's centre. The boundary of two Voronoi cells is the plane midway between
+    their centres: exact on the boundary itself, and beside it but where three cells meet.
     """
-    cracks: list[Crack] = []
-    for index in np.flatnonzero(particles.radius >= settings.smallest_particle):
-        if rng.random() > settings.probability:
-            continue
-        radius, middle = float(particles.radius[index]), particles.centre[index]
-        for _ in range(int(rng.integers(settings.count[0], settings.count[1] + 1))):
-            frame = rotations(rng, 1)[0]
-            if rng.random() < settings.through:
-                extent = (1.4 * radius, 1.4 * radius)
-                centre = middle + 0.35 * radius * rng.uniform(-1, 1) * frame[2]
-                cracks.append(_crack(int(index), "through", centre, frame, extent, rng, settings))
-                continue
-            extent = (radius * rng.uniform(0.4, 0.65), radius * rng.uniform(0.45, 0.8))
-            centre = middle + frame[0] * (radius * rng.uniform(0.35, 0.6))
-            crack = _crack(int(index), "radial", centre, frame, extent, rng, settings)
-            cracks.append(crack)
-            if rng.random() < settings.branch:
-                cracks.append(_branch(crack, rng, settings))
-    return cracks
+    from scipy.ndimage import map_coordinates
+    from scipy.spatial import cKDTree
 
-
-def _crack(
-    particle: int,
-    kind: Kind,
-    centre: NDArray[np.float64],
-    frame: NDArray[np.float64],
-    extent: tuple[float, float],
-    rng: np.random.Generator,
-    settings: CrackSettings,
-) -> Crack:
-    length = max(extent)
-    bend = settings.bend * length * rng.uniform(-1, 1, 2)
-    return Crack(
-        particle=particle,
-        kind=kind,
-        centre=centre,
-        frame=frame,
-        extent=extent,
-        aperture=float(np.exp(rng.uniform(*np.log(settings.aperture)))),
-        bend=(float(bend[0]), float(bend[1])),
-        roughness=settings.roughness * length,
-        hurst=settings.hurst,
-        seed=int(rng.integers(2**40)),
-    )
-
-
-def _branch(parent: Crack, rng: np.random.Generator, settings: CrackSettings) -> Crack:
-    """A thinner crack that leaves the parent's middle at 25 to 65 degrees, turned about its second in-plane vector."""
-    angle = np.deg2rad(rng.uniform(25, 65)) * rng.choice([-1, 1])
-    u, v, n = parent.frame
-    along, normal = np.cos(angle) * u + np.sin(angle) * n, np.cos(angle) * n - np.sin(angle) * u
-    extent = (parent.extent[0] * rng.uniform(0.4, 0.7), parent.extent[1] * rng.uniform(0.5, 0.9))
-    centre = parent.centre + 0.9 * extent[0] * along
-    frame = np.stack([along, v, normal])
-    child = _crack(parent.particle, "branch", centre, frame, extent, rng, settings)
-    return Crack(**{**vars(child), "aperture": min(child.aperture, 0.8 * parent.aperture)})
+    room = 2 * _GRAIN * crack.grain + 2 * crack.aperture
+    low, high = points.min(axis=0) - room, points.max(axis=0) + room
+    centres = grain_centres(crack.centre + low, crack.centre + high, crack.grain, crack.grain_seed)[0] - crack.centre
+    u, v, w = crack.frame @ centres.T
+    place = np.stack([(u - origin[0]) / step, (v - origin[1]) / step])
+    above = w > map_coordinates(height, place, order=1, mode="nearest")
+    if above.all() or not above.any():
+        return np.full(len(points), np.inf), np.repeat(crack.frame[2][:, None], len(points), axis=1)
+    below_at, above_at = (part[cKDTree(part).query(points)[1]] for part in (centres[~above], centres[above]))
+    apart = above_at - below_at
+    normal = apart / np.linalg.norm(apart, axis=1)[:, None]
+    return np.einsum("ni,ni->n", (above_at + below_at) / 2 - points, normal), normal.T

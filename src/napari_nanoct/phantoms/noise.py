@@ -24,7 +24,7 @@ def _hash(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def _lattice(nodes: Sequence[NDArray[np.int64]], seed: int) -> NDArray[np.float32]:
+def lattice(nodes: Sequence[NDArray[np.int64]], seed: int) -> NDArray[np.float32]:
     """Independent numbers of zero mean and unit variance, close to normal, at the integer positions ``nodes``."""
     state = _hash(np.full((1,) * len(nodes), seed % 2**64, dtype=np.uint64))
     for axis, index in enumerate(nodes):
@@ -68,7 +68,7 @@ def smooth_noise(axes: Sequence[NDArray[np.float64]], length: float, seed: int) 
         Field of shape ``tuple(len(a) for a in axes)``, no unit.
     """
     splines = [_spline(np.asarray(axis, dtype=np.float64) / length) for axis in axes]
-    field = _lattice([nodes for _, nodes in splines], seed)
+    field = lattice([nodes for _, nodes in splines], seed)
     for axis, (weights, _) in enumerate(splines):
         field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis)), 0, axis)
     scale = _SPLINE_POWER ** (-len(splines) / 2)

@@ -100,7 +100,7 @@ def _push_apart(
 ) -> NDArray[np.float64]:
     from scipy.spatial import cKDTree
 
-    for _ in range(rounds):
+    for _ in range(rounds if len(centre) > 1 else 0):
         pairs = cKDTree(centre).query_pairs(2 * float(radius.max()), output_type="ndarray")
         if not len(pairs):
             break

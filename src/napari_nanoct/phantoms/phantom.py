@@ -37,6 +37,7 @@ class Phantom:
         bool, at least half of the voxel is empty otherwise: pores in the particles, open space between them.
     particles
         bool, at least half of the voxel is particle, with its cracks and pores filled in: where to look for cracks.
+        In a phantom with a dense matrix this is all of the sample.
     geometry
         Voxel size in nanometre.
     scene
