@@ -173,7 +173,13 @@ def test_gain_errors_are_rings_about_the_axis() -> None:
 
 def test_rings_persist_over_slices_and_photons_do_not() -> None:
     clean = (0.1 + 0.8 * disc(64)).expand(3, 1, 64, 64)[:, 0].numpy()
-    settings = {"psf_sigma": (0.3, 0.3), "drift": (0.0, 0.0), "fringe": (0.0, 0.0), "angles": (120, 120), "smoothing": (0.0, 0.0)}
+    settings = {
+        "psf_sigma": (0.3, 0.3),
+        "drift": (0.0, 0.0),
+        "fringe": (0.0, 0.0),
+        "angles": (120, 120),
+        "smoothing": (0.0, 0.0),
+    }
     noise = SinogramRange(counts=(1000.0, 1000.0), gain=(0.0, 0.0), **settings)  # type: ignore[arg-type]
     rings = SinogramRange(counts=(math.inf, math.inf), gain=(0.01, 0.01), **settings)  # type: ignore[arg-type]
     low, _ = sinogram_volume(clean, 1, 4, noise)

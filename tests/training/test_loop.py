@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
 from napari_nanoct.jobs.events import Done
+from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.loop import Trainer, learning_rate, train
 from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
 from napari_nanoct.utsr import PRESETS, build, load_network, read_card
@@ -93,3 +95,13 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("network = 3\n[[stage]]\nstep = 3\n")
     with pytest.raises(UserError, match=r"a\.toml is not a valid recipe"):
         load_recipe(str(tmp_path / "a.toml"))
+
+
+def test_phantoms_have_their_share_of_batches(data: Path, recipe: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 1.0\nclean = 1.0"))
+    flat = np.full((40, 40), 0.25, np.float32)
+    flat[::2] = 0.75
+    batches = Batches(load_recipe(str(recipe)), data, [flat])
+    _, high = batches.draw(8)
+    # Of two grey values alone, as nothing else in the data is.
+    assert all(len(patch.unique()) == 2 for patch in high)

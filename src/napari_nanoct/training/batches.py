@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,20 @@ class Batches:
     recipe : Recipe
     data : Path
         Folder of the pictures.
+    phantoms : sequence of ndarray, shape (y, x)
+        Clean slices of phantoms, range 0 to 1; needed where the recipe has a share of them.
     device : torch.device, optional
         Where scans are computed; the CPU by default.
     """
 
-    def __init__(self, recipe: Recipe, data: Path, device: torch.device | None = None) -> None:
-        self.recipe, self.device = recipe, device
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Path,
+        phantoms: Sequence[NDArray[np.float32]] = (),
+        device: torch.device | None = None,
+    ) -> None:
+        self.recipe, self.device, self.phantoms = recipe, device, list(phantoms)
         self.natural = natural_pictures(data, "train")
         samples = ct_samples(data, "train")
         self.ct = [page for sample in samples for page in sample.slices]
@@ -45,8 +54,11 @@ class Batches:
         # A draw of its own, so that batches which are not scanned stay what they are without this share.
         scanned = np.random.default_rng([self.recipe.seed, step, 1]).random() < stage.sinogram
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
-        if random.random() < stage.natural:
+        share = random.random()
+        if share < stage.natural:
             pictures, weights = self.natural, sampling_weights(self.natural, size)
+        elif share < stage.natural + stage.phantom:
+            pictures, weights = self.phantoms, sampling_weights(self.phantoms, size)
         else:
             pictures, weights = self.ct, sampling_weights(self.ct, size) * self._per_slice
             weights /= weights.sum()

@@ -7,11 +7,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -147,6 +149,7 @@ def train(
     data: Path,
     output: Path,
     *,
+    phantoms: Sequence[NDArray[np.float32]] = (),
     device: str = "cpu",
     threads: int | None = None,
     resume: bool = False,
@@ -162,6 +165,8 @@ def train(
     output : Path
         Folder for the state to resume from (``state.safetensors``), the log (``log.csv``) and the averaged weights
         (``NAME.safetensors``, with their card).
+    phantoms : sequence of ndarray, shape (y, x)
+        Clean slices of ``recipe.phantoms`` phantoms, range 0 to 1.
     device : str
         ``cpu``, ``cuda`` or ``mps``.
     threads : int, optional
@@ -194,7 +199,7 @@ def train(
     trainer = Trainer(recipe, torch.device(device))
     if resume:
         trainer.load(state)
-    batches = Batches(recipe, data)
+    batches = Batches(recipe, data, phantoms)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
     with (output / "log.csv").open("a", newline="") as file:
@@ -243,6 +248,7 @@ def write_weights(trainer: Trainer, batches: Batches, output: Path) -> Card:
         "seed": recipe.seed,
         "natural_pictures": len(batches.natural),
         "ct_slices": len(batches.ct),
+        "phantoms": recipe.phantoms,
     }
     halo = measure_halo(network, torch.from_numpy(batches.halo_picture()))
     card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training)

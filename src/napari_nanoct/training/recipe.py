@@ -21,7 +21,9 @@ class Stage:
     steps : int
         Optimiser steps.
     natural : float
-        Share of batches from natural pictures; the others are CT slices.
+        Share of batches from natural pictures.
+    phantom : float
+        Share of batches from phantoms; what remains is CT slices.
     clean : float
         Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
     sinogram : float
@@ -43,11 +45,12 @@ class Stage:
     batch: int = 8
     warm_up: int = 100
     sinogram: float = 0.0
+    phantom: float = 0.0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: which one, from which weights, in which stages."""
+    """How a network is trained: which one, from which weights, in which stages, beside how many phantoms."""
 
     name: str
     network: str
@@ -55,6 +58,7 @@ class Recipe:
     seed: int
     stages: tuple[Stage, ...]
     start: str = ""
+    phantoms: int = 0
 
     @property
     def steps(self) -> int:
