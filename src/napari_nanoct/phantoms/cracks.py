@@ -170,8 +170,8 @@ def crack_part(crack: Crack, axes: Axes, voxel: float) -> CrackPart | None:
     if not _may_reach(crack, axes, voxel):
         return None
     step = 0.75 * voxel
-    # One that spans the volume may be far larger than the grid: only what the grid needs of it.
-    window = _window(crack, axes, voxel) if crack.kind == "spanning" else None
+    # One that belongs to no particle may be far larger than the grid: only what the grid needs of it.
+    window = _window(crack, axes, voxel) if crack.particle < 0 else None
     origin, height, aperture = crack.maps(step, window)
     # The box that holds the map's plane, widened by the height along the normal.
     reach = float(np.abs(height[aperture > 0]).max(initial=0) + aperture.max() / 2 + voxel) + _GRAIN * crack.grain
@@ -190,7 +190,12 @@ def crack_part(crack: Crack, axes: Axes, voxel: float) -> CrackPart | None:
     u, v, w = (values[near] for values in offset)
     place = np.stack([(u - origin[0]) / step, (v - origin[1]) / step])
     opening = map_coordinates(aperture, place, order=1)
-    near, w, place, opening = near[opening > 0], w[opening > 0], place[:, opening > 0], opening[opening > 0]
+    keep = opening > 0
+    if crack.grain:
+        # A boundary lies between two centres on either side of the height field: two widths hold them and its slope.
+        above = np.abs(w - map_coordinates(height, place, order=1))
+        keep &= above < 2 * crack.grain + crack.aperture + voxel
+    near, w, place, opening = near[keep], w[keep], place[:, keep], opening[keep]
     if not len(near):
         return None
     if crack.grain:
