@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from napari_nanoct.errors import UserError
 from napari_nanoct.phantoms import Cathode, CrackSettings, Granular, Layered, Pores, draw_scene, phantom
 from napari_nanoct.phantoms.grains import grain_centres, grain_field
 
@@ -75,3 +76,20 @@ def test_pores_of_several_sizes_lie_in_their_particles() -> None:
     assert (made.pore_particle >= 0).all()
     away = np.linalg.norm(made.pore_centre - made.particles.centre[made.pore_particle], axis=1)
     assert (away < 1.4 * made.particles.radius[made.pore_particle]).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Layered, {"thickness": 0.0}),
+        (Layered, {"normal": (0.0, 0.0, 0.0)}),
+        (Granular, {"size": -1.0}),
+        (Pores, {"density": 1.0, "radius": (0.0, 10.0)}),
+        (CrackSettings, {"aperture": (90.0, 30.0)}),
+        (CrackSettings, {"grain": 0.0}),
+        (CrackSettings, {"spanning": -1}),
+    ],
+)
+def test_settings_that_cannot_be_get_a_sentence(kind: type, wrong: dict) -> None:
+    with pytest.raises(UserError, match="give"):
+        kind(**wrong)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.errors import UserError
 from napari_nanoct.phantoms.cracks import Crack, Kind
 from napari_nanoct.phantoms.packing import Particles, log_uniform, rotations
 
 
 @dataclass(frozen=True)
 class CrackSettings:
-    """How the cracks are drawn; lengths in nanometre.
+    """How the cracks are drawn; lengths in nanometre. Raises `UserError` for lengths or counts that cannot be.
 
     Attributes
     ----------
@@ -60,6 +61,19 @@ class CrackSettings:
     spanning: int = 0
     closed: float = 0.0
     closed_extent: tuple[float, float] = (700.0, 3000.0)
+
+    def __post_init__(self) -> None:
+        for name in ("aperture", "closed_extent"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise UserError(
+                    f"Cracks of {name} {low} to {high} nm cannot be drawn: give two lengths, the smaller first."
+                )
+        if not (self.grain > 0 and self.closed >= 0 and self.spanning >= 0):
+            raise UserError(
+                f"Cracks with grain {self.grain}, closed {self.closed}, spanning {self.spanning} cannot be drawn: "
+                "give a positive grain, and counts from 0."
+            )
 
 
 def draw_cracks(particles: Particles, rng: np.random.Generator, settings: CrackSettings) -> list[Crack]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.errors import UserError
 from napari_nanoct.phantoms.grains import grain_field
 from napari_nanoct.phantoms.noise import lattice, smooth_noise
 from napari_nanoct.phantoms.packing import log_uniform
@@ -22,6 +23,10 @@ class Pores:
     density: float
     radius: tuple[float, float]
 
+    def __post_init__(self) -> None:
+        if not (self.density >= 0 and 0 < self.radius[0] <= self.radius[1]):
+            raise UserError(f"{self} cannot be drawn: give a density from 0 and two positive radii, the smaller first.")
+
     def draw(
         self, size: NDArray[np.float64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -34,6 +39,8 @@ class Pores:
 @dataclass(frozen=True)
 class Layered:
     """A matrix of layers, as sediments, coatings and stacked cells have.
+
+    Raises `UserError` if the layers have no thickness or no direction.
 
     Attributes
     ----------
@@ -61,6 +68,13 @@ class Layered:
     along: float = 0.6
     pores: tuple[Pores, ...] = (Pores(0.5, (45.0, 150.0)), Pores(0.02, (200.0, 500.0)))
 
+    def __post_init__(self) -> None:
+        if not (self.thickness > 0 and any(self.normal)):
+            raise UserError(
+                f"Layers {self.thickness} nm thick across {self.normal} cannot be made: give a positive "
+                "thickness and a direction other than (0, 0, 0)."
+            )
+
     def render(self, axes: Sequence[NDArray[np.float64]], seed: int, voxel: float) -> Field:
         """Attenuation (z, y, x) of the layers."""
         normal = np.array(self.normal) / np.linalg.norm(self.normal)
@@ -85,6 +99,8 @@ class Layered:
 class Granular:
     """A matrix of grains grown together, as ceramics and rocks have.
 
+    Raises `UserError` if the grains have no width.
+
     Attributes
     ----------
     attenuation
@@ -108,6 +124,13 @@ class Granular:
     boundary_depth: float = 0.25
     along: float = 0.8
     pores: tuple[Pores, ...] = (Pores(0.5, (45.0, 150.0)), Pores(0.02, (200.0, 500.0)))
+
+    def __post_init__(self) -> None:
+        if not (self.size > 0 and self.boundary >= 0):
+            raise UserError(
+                f"Grains {self.size} nm wide with boundaries of {self.boundary} nm cannot be made: give a "
+                "positive width, and boundaries from 0."
+            )
 
     def render(self, axes: Sequence[NDArray[np.float64]], seed: int, voxel: float) -> Field:
         """Attenuation (z, y, x) of the grains."""
