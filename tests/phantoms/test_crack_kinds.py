@@ -5,11 +5,11 @@ import pytest
 from scipy.ndimage import label
 
 from napari_nanoct.phantoms import Cathode, CrackSettings, Granular, Layered, phantom
-from napari_nanoct.phantoms.cathode import render
 from napari_nanoct.phantoms.crack_draws import draw_free, draw_intergranular
 from napari_nanoct.phantoms.cracks import Crack, crack_part
 from napari_nanoct.phantoms.grains import grain_field
 from napari_nanoct.phantoms.packing import Particles, rotations
+from napari_nanoct.phantoms.render import render
 
 VOXEL = 40.0
 SPANNING = CrackSettings(count=(0, 0), spanning=1, branch=0.0, aperture=(120.0, 160.0))

@@ -3,7 +3,8 @@ import pytest
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.phantoms import Phantom, draw_scene, phantom, slabs
-from napari_nanoct.phantoms.cathode import Cathode, render
+from napari_nanoct.phantoms.cathode import Cathode
+from napari_nanoct.phantoms.render import render
 
 SHAPE = (20, 96, 112)
 

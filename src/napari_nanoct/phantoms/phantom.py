@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.phantoms.cathode import Cathode, Scene, Slab, draw_scene, render
+from napari_nanoct.phantoms.cathode import Cathode, Scene, draw_scene
+from napari_nanoct.phantoms.render import Slab, render
 
 if TYPE_CHECKING:
     from napari_nanoct.volumes import Geometry
