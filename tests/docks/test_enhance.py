@@ -21,7 +21,7 @@ from napari_nanoct.docks.process import JobProcess
 from napari_nanoct.enhance import enhance_volume
 from napari_nanoct.volumes import open_volume
 
-LONG = 60_000
+LONG = 200_000
 SCALE, PLACE = (50.0, 40.0, 40.0), (500.0, 0.0, -80.0)
 
 
