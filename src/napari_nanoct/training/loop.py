@@ -65,7 +65,9 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
         self.optimiser.step()
         self.step += 1
-        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        # Each stage forgets the one before: its average spans the steps of the stage so far, up to a thousand.
+        _, within = self.recipe.at(self.step)
+        decay = min(EMA_DECAY, (1 + within) / (10 + within))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
                 self.average[name].lerp_(value, 1 - decay)
