@@ -22,7 +22,7 @@ def main() -> None:
     import torch
 
     from napari_nanoct.training.batches import Batches
-    from napari_nanoct.training.loop import Trainer
+    from napari_nanoct.training.loop import Trainer, start_network
     from napari_nanoct.training.recipe import Recipe, Stage
 
     device = torch.device(options.device)
@@ -33,10 +33,11 @@ def main() -> None:
         kinds = {"bicubic": replace(stage, clean=1.0), "blind": replace(stage, clean=0.0)}
         kinds["sinogram"] = replace(stage, sinogram=1.0)
         loaders = {
-            name: Batches(Recipe(name, "utsr-light", factor, 1, (kind,)), options.data, device)
+            name: Batches(Recipe(name, "utsr-light", factor, 1, (kind,)), options.data, device=device)
             for name, kind in kinds.items()
         }
-        trainer = Trainer(loaders["blind"].recipe, device)
+        recipe = loaders["blind"].recipe
+        trainer = Trainer(recipe, start_network(recipe), device)
         batch = loaders["blind"].draw(0)
         # Every call draws another batch, as in a training.
         numbers = iter(range(10**6))

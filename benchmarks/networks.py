@@ -8,40 +8,11 @@ The other two are spandrel's architectures with fresh weights: speed does not de
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import nullcontext
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
 from harness import keep_pages, machine, medians, table
-
-
-def others(scale: int) -> dict[str, object]:
-    """Build SwinIR-light and the compact network for one channel, as their papers set them."""
-    if find_spec("torchvision") is None:
-        # spandrel imports it for two architectures that are not measured here.
-        sys.path.append(str(Path(__file__).parent / "stand_in"))
-    from spandrel.architectures.Compact import Compact
-    from spandrel.architectures.SwinIR import SwinIR
-
-    return {
-        "SwinIR-light": SwinIR(
-            upscale=scale,
-            in_chans=1,
-            img_size=64,
-            window_size=8,
-            embed_dim=60,
-            depths=[6, 6, 6, 6],
-            num_heads=[6, 6, 6, 6],
-            mlp_ratio=2,
-            upsampler="pixelshuffledirect" if scale > 1 else "",
-            resi_connection="1conv",
-        ),
-        "Real-ESRGAN compact": Compact(
-            num_in_ch=1, num_out_ch=1, num_feat=64, num_conv=16, upscale=scale, act_type="prelu"
-        ),
-    }
+from peer_networks import peers
 
 
 def measure(scale: int, side: int, rounds: int, device: str) -> str:
@@ -50,7 +21,7 @@ def measure(scale: int, side: int, rounds: int, device: str) -> str:
 
     from napari_nanoct.utsr import PRESETS, build
 
-    networks = {"utsr-light": build(PRESETS["utsr-light"], scale=scale), **others(scale)}
+    networks = {"utsr-light": build(PRESETS["utsr-light"], scale=scale), **peers(scale)}
     picture = torch.rand((1, 1, side, side), device=device).contiguous(memory_format=torch.channels_last)
 
     def run(network: torch.nn.Module, precision: torch.dtype) -> None:

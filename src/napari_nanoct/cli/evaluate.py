@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from napari_nanoct.evaluation.cracks import CrackScore
+    from napari_nanoct.evaluation.scores import Method, Score
 
 
 def evaluate(
@@ -21,35 +26,63 @@ def evaluate(
     scale: Annotated[int, typer.Option(help="Factor between input and output grid: 1, 2 or 4.")] = 1,
     model: Annotated[list[str] | None, typer.Option(help="Name or .safetensors file; may be repeated.")] = None,
     baselines: Annotated[bool, typer.Option("--baselines", help="Score the methods without training too.")] = False,
+    cracks: Annotated[
+        bool, typer.Option("--cracks", help="Score the cracks that a plain threshold finds, in place of grey values.")
+    ] = False,
     low: Annotated[str | None, typer.Option(help="A measured low-resolution tomogram, not degraded.")] = None,
     high: Annotated[str | None, typer.Option(help="The registered high-resolution tomogram of the same place.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores.csv and pictures.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the scores and pictures.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Degrade slices whose truth is known, enhance them and score the result: by sample, then over samples."""
     from pathlib import PurePath
 
-    from rich.console import Console
-    from rich.table import Table
-
     from napari_nanoct.errors import UserError
-    from napari_nanoct.evaluation import picture, scores
+    from napari_nanoct.evaluation import scores
     from napari_nanoct.evaluation.baselines import untrained
-    from napari_nanoct.evaluation.pairs import MEASURED, degraded, measured
-    from napari_nanoct.evaluation.truth import true_slices
 
     if bool(truth) == bool(low or high) or bool(low) != bool(high):
         raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
-    pairs = measured(low, high, scale) if low and high else degraded(true_slices(truth or []), degrade, scale)
-    protocol = MEASURED if low else degrade
+    if cracks and not truth:
+        raise UserError("--cracks needs slices whose cracks are known: phantom:SEED or a ct folder with crack labels.")
     methods = {scores.baseline_name(scale): scores.baseline(scale)}
     if baselines:
         methods |= untrained(scale)
     for name in model or ["utsr-light"]:
         methods[PurePath(name).stem if name.endswith(".safetensors") else name] = scores.model(name, scale, device)
-    found, pictured = [], set()
     if output:
         output.mkdir(parents=True, exist_ok=True)
+    found: Sequence[Score | CrackScore]
+    if cracks:
+        found = crack_scores = _score_cracks(truth or [], degrade, scale, methods)
+        _print_cracks(crack_scores, f"Cracks by one threshold for all; {degrade}, x{scale}")
+    else:
+        pair = (low, high) if low and high else None
+        found = slice_scores = _score_slices(truth or [], pair, degrade, scale, methods, output)
+        _print_scores(slice_scores, list(methods))
+    if output:
+        written = output / ("cracks.csv" if cracks else "scores.csv")
+        scores.write_csv(written, found)
+        typer.echo(f"Scores: {written}")
+
+
+def _score_slices(
+    truth: Sequence[str],
+    pair: tuple[str, str] | None,
+    degrade: str,
+    scale: int,
+    methods: Mapping[str, Method],
+    output: Path | None,
+) -> list[Score]:
+    """Scores by slice; the first slice of each sample and level is kept as a picture."""
+    from napari_nanoct.evaluation import picture, scores
+    from napari_nanoct.evaluation.pairs import MEASURED, degraded, measured
+    from napari_nanoct.evaluation.truth import true_slices
+
+    protocol = MEASURED if pair else degrade
+    pairs = measured(*pair, scale) if pair else degraded(true_slices(truth), degrade, scale)
+    found: list[Score] = []
+    pictured = set()
     for slice_scores, shown in scores.evaluate(pairs, scale, methods):
         found += slice_scores
         key = (shown.sample, shown.level)
@@ -57,17 +90,57 @@ def evaluate(
             pictured.add(key)
             name = f"{shown.sample.replace(':', '-')}-{protocol}-{shown.level + 1}-x{scale}.png"
             picture.save_picture(output / name, shown)
-    samples = scores.by_sample(found)
-    table = Table(title=f"{protocol}, x{scale}: PSNR (dB) and SSIM by sample, then over samples")
-    for heading in ("sample", "level", *methods, "gain (dB)"):
-        table.add_column(heading, justify="left" if heading == "sample" else "right")
-    rows: dict[tuple[str, int], list[scores.Score]] = {}
-    for score in [*samples, *scores.over_samples(samples)]:
+    return found
+
+
+def _print_scores(found: Sequence[Score], methods: Sequence[str]) -> None:
+    from napari_nanoct.evaluation.scores import by_sample, over_samples
+
+    samples = by_sample(found)
+    rows: dict[tuple[str, int], list[Score]] = {}
+    for score in [*samples, *over_samples(samples)]:
         rows.setdefault((score.sample, score.level), []).append(score)
-    for (sample, level), row in rows.items():
-        cells = [f"{score.psnr:.2f}  {score.ssim:.3f}" for score in row]
-        table.add_row(sample, str(level + 1), *cells, f"{row[-1].psnr - row[0].psnr:+.2f}")
-    Console(width=120).print(table)
-    if output:
-        scores.write_csv(output / "scores.csv", found)
-        typer.echo(f"Scores by slice and pictures: {output}")
+    cells = [
+        [
+            sample,
+            str(level + 1),
+            *(f"{score.psnr:.2f}  {score.ssim:.3f}" for score in row),
+            f"{row[-1].psnr - row[0].psnr:+.2f}",
+        ]
+        for (sample, level), row in rows.items()
+    ]
+    title = f"{found[0].protocol}, x{found[0].factor}: PSNR (dB) and SSIM by sample, then over samples"
+    _print_table(title, ["sample", "level", *methods, "gain (dB)"], cells)
+
+
+def _score_cracks(truth: Sequence[str], degrade: str, scale: int, methods: Mapping[str, Method]) -> list[CrackScore]:
+    from napari_nanoct.evaluation.cracks import crack_slices, score_cracks
+    from napari_nanoct.evaluation.protocols import PROTOCOLS
+
+    slices = list(crack_slices(truth))
+    levels = range(PROTOCOLS.get(degrade, 1))
+    return [score for level in levels for score in score_cracks(slices, degrade, level, scale, methods)]
+
+
+def _print_cracks(found: Sequence[CrackScore], title: str) -> None:
+    from dataclasses import astuple
+
+    headings = ["sample", "level", "method", "precision", "recall", "F1", "F1 at 1 px", "mid-line", "clDice", "false"]
+    cells = []
+    for score in found:
+        sample, level, method, *figures = astuple(score)
+        # NaN: the figure does not apply to this sample.
+        cells.append([sample, str(level + 1), method, *("" if f != f else f"{100 * f:.2f}" for f in figures)])
+    _print_table(f"{title}: all in per cent", headings, cells)
+
+
+def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("sample", "method") else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=140).print(table)

@@ -48,14 +48,17 @@ class CrackSlice:
 
 @dataclass(frozen=True)
 class CrackScore:
-    """Scores of one method, each 0 to 1; ``false_share`` of a sample without cracks, else NaN."""
+    """Scores of one method, each 0 to 1: of a sample without cracks ``false_share`` alone, which else is NaN."""
 
     sample: str
+    level: int
     method: str
     precision: float
     recall: float
     f1: float
     f1_tolerant: float
+    mid_surface_recall: float
+    cldice: float
     false_share: float
 
 
@@ -111,8 +114,6 @@ def score_cracks(
     methods : mapping
         By name.
     """
-    from napari_nanoct.quality import crack_scores, false_share
-
     rows: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     for number, one in enumerate(slices):
         height, width = (extent // factor * factor for extent in one.image.shape)
@@ -120,14 +121,23 @@ def score_cracks(
         low = degrade(one.image[:height, :width], protocol, level, factor, seed=2000 + number)
         for name, method in methods.items():
             found = find_cracks(method(low), where)
-            if cracks.any():
-                scores = crack_scores(cracks, found, mask=where)
-                strict = scores.strict
-                row = (strict.precision, strict.recall, strict.f1, scores.tolerant.f1, np.nan)
-            else:
-                row = (np.nan, np.nan, np.nan, np.nan, false_share(found, where))
-            rows.setdefault((one.sample, name), []).append(row)
-    return [CrackScore(*key, *(float(v) for v in np.mean(found, axis=0))) for key, found in rows.items()]
+            figures = _figures(cracks, found, where)
+            rows.setdefault((one.sample, name), []).append(figures)
+    return [
+        CrackScore(sample, level, name, *(float(v) for v in np.mean(found, axis=0)))
+        for (sample, name), found in rows.items()
+    ]
+
+
+def _figures(cracks: Mask, found: Mask, where: Mask) -> tuple[float, ...]:
+    """Figures of a `CrackScore` in their order."""
+    from napari_nanoct.quality import crack_scores, false_share
+
+    if not cracks.any():
+        return *[np.nan] * 6, false_share(found, where)
+    scores = crack_scores(cracks, found, mask=where)
+    strict, tolerant = scores.strict, scores.tolerant
+    return strict.precision, strict.recall, strict.f1, tolerant.f1, scores.surface_recall, scores.cldice, np.nan
 
 
 def _phantom(source: str) -> Iterator[CrackSlice]:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,10 +111,10 @@ def over_samples(samples: Sequence[Score]) -> list[Score]:
     return [Score("mean", *key, *_means(group)) for key, group in groups.items()]
 
 
-def write_csv(path: Path, scores: Iterable[Score]) -> None:
-    """Write scores as a table with a header."""
+def write_csv(path: Path, scores: Sequence[Any]) -> None:
+    """Write scores, dataclass instances of one kind, as a table with a header."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Score)])
+        writer = csv.DictWriter(file, [field.name for field in fields(scores[0])])
         writer.writeheader()
         writer.writerows(asdict(score) for score in scores)
 

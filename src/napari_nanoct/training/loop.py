@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import math
@@ -9,14 +10,14 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import CancelToken
@@ -35,20 +36,24 @@ REPORT_EVERY = 20
 SAVE_EVERY = 200
 
 
-class Trainer:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Trainer(Generic[Network]):
     """Network, its averaged twin and the optimiser, with their state on disk.
 
     Parameters
     ----------
     recipe : Recipe
+    network : Module
+        From (n, 1, h, w) to (n, 1, scale * h, scale * w).
     device : torch.device
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        torch.manual_seed(recipe.seed)
+    def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
         self.recipe, self.device, self.step = recipe, device, 0
-        network = start_network(recipe).to(device).train()
-        self.network: UTSR = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(device).train()
+        self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
 
@@ -73,10 +78,10 @@ class Trainer:
                 self.average[name].lerp_(value, 1 - decay)
         return loss.item()
 
-    def averaged(self) -> UTSR:
+    def averaged(self) -> Network:
         """Return a copy of the network with the averaged weights, on the CPU, in evaluation mode."""
-        network = build(self.network.settings)
-        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        network = copy.deepcopy(self.network).cpu()
+        network.load_state_dict(self.average)
         return network.eval()
 
     def save(self, path: Path) -> None:
@@ -198,7 +203,8 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(recipe, torch.device(device))
+    torch.manual_seed(recipe.seed)
+    trainer = Trainer(recipe, start_network(recipe), torch.device(device))
     if resume:
         trainer.load(state)
     batches = Batches(recipe, data, phantoms)
@@ -239,7 +245,7 @@ def weights_path(recipe: Recipe, output: Path) -> Path:
     return output / f"{recipe.network}-x{recipe.scale}.safetensors"
 
 
-def write_weights(trainer: Trainer, batches: Batches, output: Path) -> Card:
+def write_weights(trainer: Trainer[UTSR], batches: Batches, output: Path) -> Card:
     """Write the averaged weights with their card: halo as measured, how they were trained."""
     recipe, network = trainer.recipe, trainer.averaged()
     training: dict[str, Any] = {

@@ -1,0 +1,77 @@
+"""Networks trained alike at factor 2: same batches, loss and optimiser, for as much processor time or as many steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_nanoct.evaluation.pairs import degraded
+from napari_nanoct.evaluation.scores import baseline, by_sample, evaluate, over_samples
+from napari_nanoct.evaluation.truth import true_slices
+from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.loop import Trainer, learning_rate
+from napari_nanoct.training.recipe import Recipe, Stage
+
+STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, rate=6e-4, warm_up=60)
+HEADER = "| network | parameters | multiply-adds | steps | minutes | natural, clean | CT, clean | blind 1 | blind 2 |"
+
+
+def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tuple[nn.Module, int, float]:
+    """Train until the processor time or the steps are spent; return the averaged network, its steps and minutes."""
+    recipe = Recipe("alike", "utsr-light", 2, 2, (STAGE,))
+    trainer, batches = Trainer(recipe, network, torch.device("cpu")), Batches(recipe, data)
+    started = time.process_time()
+
+    def spent() -> float:
+        return (time.process_time() - started) / 60
+
+    while (share := max(spent() / minutes, trainer.step / steps)) < 1:
+        trainer.update(*batches.draw(trainer.step), learning_rate(STAGE, trainer.step, share))
+    return trainer.averaged(), trainer.step, spent()
+
+
+def gains(network: nn.Module, data: Path) -> list[str]:
+    """Mean gain over bicubic in dB: natural pictures (twelve, clean), CT samples clean and blind at level 1 and 2."""
+
+    def restore(low: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(network(torch.from_numpy(low)[None, None])[0, 0].numpy())
+
+    found = []
+    for source, protocol in (("natural", "bicubic"), ("ct", "bicubic"), ("ct", "blind")):
+        truths = list(true_slices([str(data / source)]))[:12]
+        methods = {"bicubic": baseline(2), "network": restore}
+        scores = [s for group, _ in evaluate(degraded(truths, protocol, 2), 2, methods) for s in group]
+        means = over_samples(by_sample(scores))
+        found += [f"{b.psnr - a.psnr:+.2f}" for a, b in zip(means[::2], means[1::2], strict=True) if a.level < 2]
+    return found
+
+
+def multiply_adds(network: nn.Module) -> float:
+    """Multiply-adds for one slice of 64 x 64 pixels, attention products included."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        network(torch.zeros(1, 1, 64, 64))
+    return counter.get_total_flops() / 2
+
+
+def compare(
+    networks: Mapping[str, Callable[[], nn.Module]], data: Path, minutes: float = math.inf, steps: float = math.inf
+) -> None:
+    """Train and score every network on one thread and print a table, a row as soon as it is there."""
+    torch.set_num_threads(1)
+    print(HEADER)
+    print("| --- " * 9 + "|", flush=True)
+    for name, build in networks.items():
+        torch.manual_seed(2)
+        network = build()
+        size = f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M | {multiply_adds(network) / 1e9:.2f} G"
+        network, taken, spent = trained(network, data, minutes, steps)
+        print(f"| {name} | {size} | {taken} | {spent:.0f} | {' | '.join(gains(network, data))} |", flush=True)

@@ -1,0 +1,74 @@
+"""Compare utsr-light with its peers, trained alike at factor 2 on one thread, then scored on validation data.
+
+At equal processor time: ``python benchmarks/peers.py DATA --minutes 10``; at equal steps: ``--steps 500``. ``DATA``
+holds ``ct`` and ``natural``. Every network adds to the bicubic enlargement and starts at it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from functools import partial
+from pathlib import Path
+
+import torch.nn.functional as functional
+from equal_training import compare
+from harness import keep_pages
+from peer_networks import peers
+from torch import Tensor, nn
+
+from napari_nanoct.utsr import PRESETS, build
+from napari_nanoct.utsr.resampling import enlarge_bicubic
+
+
+class OverBicubic(nn.Module):
+    """Bicubic enlargement plus what a network adds to ``base``; its last convolution starts at zero."""
+
+    def __init__(self, network: nn.Module, nearest: bool = False) -> None:
+        super().__init__()
+        self.network, self.nearest = network, nearest
+        last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarge (n, 1, h, w) by 2."""
+        added = self.network(x).float()
+        if self.nearest:  # the compact network adds to the nearest pixel by itself
+            added = added - functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        return enlarge_bicubic(x, 2) + added
+
+
+def plain_stack() -> nn.Module:
+    """Twelve convolutions of 64 channels, nothing else."""
+    layers: list[nn.Module] = [nn.Conv2d(1, 64, 3, padding=1), nn.GELU()]
+    for _ in range(12):
+        layers += [nn.Conv2d(64, 64, 3, padding=1), nn.GELU()]
+    return OverBicubic(nn.Sequential(*layers, nn.Conv2d(64, 4, 3, padding=1), nn.PixelShuffle(2)))
+
+
+NETWORKS = {
+    "utsr-light": partial(build, PRESETS["utsr-light"], 2),
+    "12 convolutions of 64": plain_stack,
+    "SwinIR-light": lambda: OverBicubic(peers(2)["SwinIR-light"]),
+    "Real-ESRGAN compact": lambda: OverBicubic(peers(2)["Real-ESRGAN compact"], nearest=True),
+}
+
+
+def main() -> None:
+    """Train and score every network and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="processor time for each network")
+    parser.add_argument("--steps", type=float, default=math.inf, help="steps for each network")
+    parser.add_argument("--only", nargs="*", choices=list(NETWORKS), default=list(NETWORKS))
+    options = parser.parse_args()
+    if math.isinf(options.minutes) and math.isinf(options.steps):
+        parser.error("give --minutes or --steps")
+    compare({name: NETWORKS[name] for name in options.only}, options.data, options.minutes, options.steps)
+
+
+if __name__ == "__main__":
+    keep_pages()
+    main()

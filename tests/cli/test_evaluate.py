@@ -1,0 +1,78 @@
+"""``nanoct evaluate``: tables, files, the crack experiment, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tifffile import imwrite
+from typer.testing import CliRunner
+
+from napari_nanoct.cli import app
+from napari_nanoct.errors import UserError
+
+
+def run(*words: object) -> str:
+    result = CliRunner().invoke(app, ["evaluate", *map(str, words)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def disc() -> np.ndarray:
+    y, x = np.mgrid[:64, :64] - 31.5
+    return np.where(np.hypot(y, x) < 20, 900, 200).astype(np.uint16)
+
+
+def test_scores_a_tomogram_and_keeps_table_and_picture(tmp_path: Path, disc: np.ndarray) -> None:
+    imwrite(tmp_path / "disc.tif", disc)
+    output = run(tmp_path / "disc.tif", "--degrade", "bicubic", "--scale", 2, "-o", tmp_path / "out")
+    assert "bicubic, x2" in output
+    assert "disc.tif" in output
+    found = rows(tmp_path / "out" / "scores.csv")
+    assert [row["method"] for row in found] == ["bicubic", "utsr-light"]
+    assert float(found[0]["psnr"]) > 20
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["disc.tif-bicubic-1-x2.png"]
+
+
+def test_scores_a_measured_pair(tmp_path: Path, disc: np.ndarray) -> None:
+    imwrite(tmp_path / "high.tif", disc)
+    imwrite(tmp_path / "low.tif", (disc.reshape(32, 2, 32, 2).mean((1, 3)) * 3 + 50).astype(np.float32))
+    output = run("--low", tmp_path / "low.tif", "--high", tmp_path / "high.tif", "--scale", 2)
+    assert "measured, x2" in output
+
+
+def test_scores_cracks_at_every_level(tmp_path: Path, data: Path) -> None:
+    cracks = np.zeros((64, 64), np.uint8)
+    cracks[12:52, 30:33] = 1
+    for name, page in (("2", 800 - 700 * cracks.astype(np.uint16)), ("2_cracks", cracks), ("2_particles", cracks | 1)):
+        imwrite(data / "ct" / "c" / f"{name}.tif", page)
+    with (data / "ct" / "index.csv").open("a") as index:
+        index.write("\nc/2.tif,c,val,1")
+    output = run(data / "ct", "--cracks", "-o", tmp_path)
+    assert "F1 at 1 px" in output
+    found = rows(tmp_path / "cracks.csv")
+    assert [(row["level"], row["method"]) for row in found] == [
+        (level, method) for level in "012" for method in ("input", "utsr-light")
+    ]
+    assert all(float(row["f1"]) > 0.3 for row in found if row["level"] == "0")
+
+
+def test_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
+    for words, message in (
+        ([], "Give either slices"),
+        (["a.tif", "--low", "b.tif"], "Give either slices"),
+        (["--low", "b.tif"], "Give either slices"),
+        (["--low", "b.tif", "--high", "a.tif", "--cracks"], "--cracks needs slices whose cracks are known"),
+        (["phantom:1", "--degrade", "bicubic"], "changes nothing at factor 1"),
+        (["phantom:one"], "is not a phantom"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(*words)
