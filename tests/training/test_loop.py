@@ -58,6 +58,25 @@ def test_resuming_gives_the_same_weights(
         torch.testing.assert_close(parts[name], value, msg=name)
 
 
+def test_time_spent_is_kept(data: Path, recipe: Path, tmp_path: Path) -> None:
+    plan = load_recipe(str(recipe))
+    [*_, done] = train(plan, data, tmp_path / "run", minutes=0)
+    assert done.record == {"steps": 1}
+    [*_, done] = train(plan, data, tmp_path / "run", resume=True)
+    assert done.record == {"steps": 12}
+
+
+def test_the_best_weights_are_kept(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_nanoct.training.loop.VALIDATE_EVERY", 3)
+    found = iter([1.0, 3.0, 2.0, 0.5])
+    [*_, done] = train(load_recipe(str(recipe)), data, tmp_path, validate=lambda network: {"blind": next(found)})
+    card = read_card(done.output)
+    assert card.training["steps"] == 6
+    assert card.quality == {"validation_gain_db": {"blind": 3.0}}
+    log = (tmp_path / "validation.csv").read_text().split()
+    assert log == ["step,blind", "3,1.000", "6,3.000", "9,2.000", "12,0.500"]
+
+
 def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
     plan = load_recipe(str(recipe))
     with pytest.raises(UserError, match="no training to resume"):

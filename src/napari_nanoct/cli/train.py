@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +21,15 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for state, log and weights.")],
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
+    minutes: Annotated[float, typer.Option(help="Stop after so long, to be continued with --resume.")] = math.inf,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in OUTPUT.")] = False,
 ) -> None:
-    """Train a network by a recipe; stop with Ctrl-C, continue with --resume."""
+    """Train a network by a recipe; stop with Ctrl-C or after --minutes, continue with --resume."""
     import signal
+    from functools import partial
 
+    from napari_nanoct.cli.training_log import draw_log
+    from napari_nanoct.evaluation.validation import mean_gain, validation_pairs
     from napari_nanoct.jobs.cancel import Cancelled, CancelToken
     from napari_nanoct.jobs.events import Done, Progress
     from napari_nanoct.training.loop import train as run
@@ -34,18 +39,35 @@ def train(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: cancel.cancel())
     plan = load_recipe(recipe)
+    again = f"continue with: nanoct train {recipe} --data {data} --output {output} --resume"
     try:
         slices = clean_phantoms(plan.phantoms)
-        steps = run(plan, data, output, phantoms=slices, device=device, threads=threads, resume=resume, cancel=cancel)
-        for event in steps:
+        events = run(
+            plan,
+            data,
+            output,
+            phantoms=slices,
+            device=device,
+            threads=threads,
+            resume=resume,
+            minutes=minutes,
+            validate=partial(mean_gain, pairs=validation_pairs(data, plan.scale), scale=plan.scale),
+            cancel=cancel,
+        )
+        for event in events:
             if isinstance(event, Progress):
                 left = f", {event.seconds_left / 60:.0f} min left" if event.seconds_left is not None else ""
                 typer.echo(f"step {event.done} of {event.total}: {event.message}{left}")
             elif isinstance(event, Done):
-                typer.echo(f"Weights: {event.output}")
+                typer.echo(f"Best weights: {event.output}")
+                if event.record["steps"] < plan.steps:
+                    typer.echo(f"Stopped after {minutes:g} min; {again}")
     except Cancelled:
-        typer.echo(f"Stopped; continue with: nanoct train {recipe} --data {data} --output {output} --resume", err=True)
+        typer.echo(f"Stopped; {again}", err=True)
         raise typer.Exit(130) from None
+    finally:
+        if (output / "log.csv").exists():
+            draw_log(output)
 
 
 def clean_phantoms(count: int) -> list[NDArray[np.float32]]:

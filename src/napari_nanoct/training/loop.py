@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +34,10 @@ from napari_nanoct.utsr.network import PRESETS, UTSR, build
 EMA_DECAY = 0.999
 REPORT_EVERY = 20
 SAVE_EVERY = 200
+VALIDATE_EVERY = 1000
+
+Validate = Callable[[UTSR], Mapping[str, float]]
+"""Gains in decibel of a network, by protocol; empty where there is nothing to validate on."""
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -52,6 +56,7 @@ class Trainer(Generic[Network]):
 
     def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
         self.recipe, self.device, self.step = recipe, device, 0
+        self.best = -math.inf
         network = network.to(device).train()
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
@@ -93,7 +98,8 @@ class Trainer(Generic[Network]):
                 tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         temporary = path.with_suffix(".part")
-        save_file(tensors, temporary, metadata={"step": str(self.step), "recipe": self.recipe.name})
+        metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best)}
+        save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, path)
 
     def load(self, path: Path) -> None:
@@ -112,7 +118,7 @@ class Trainer(Generic[Network]):
                     "choose another output folder."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self.step = int(metadata["step"])
+        self.step, self.best = int(metadata["step"]), float(metadata["best"])
         self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
         self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
         for name, parameter in self.network.named_parameters():
@@ -160,6 +166,8 @@ def train(
     device: str = "cpu",
     threads: int | None = None,
     resume: bool = False,
+    minutes: float = math.inf,
+    validate: Validate = lambda network: {},
     cancel: CancelToken | None = None,
 ) -> Iterator[Event]:
     """Train a network by a recipe.
@@ -170,8 +178,8 @@ def train(
     data : Path
         Folder that holds ``natural/index.csv`` and ``ct/index.csv``.
     output : Path
-        Folder for the state to resume from (``state.safetensors``), the log (``log.csv``) and the averaged weights
-        (``NAME.safetensors``, with their card).
+        Folder for the state to resume from (``state.safetensors``), the logs (``log.csv``, ``validation.csv``) and the
+        best averaged weights so far (``NAME.safetensors``, with their card).
     phantoms : sequence of ndarray, shape (y, x)
         Clean slices of ``recipe.phantoms`` phantoms, range 0 to 1.
     device : str
@@ -180,13 +188,18 @@ def train(
         CPU threads; all by default.
     resume : bool
         Continue from the state in ``output``.
+    minutes : float
+        Stop after so long, with the state saved, wherever the training is.
+    validate : callable
+        Judges the averaged network every thousand steps and at the end; the best by the mean over protocols is kept.
+        Where it finds nothing to judge by, the latest is.
     cancel : CancelToken, optional
         Checked every step; the state is saved before the job ends.
 
     Yields
     ------
     Event
-        ``Progress`` in steps with the mean loss, at last ``Done``.
+        ``Progress`` in steps with the mean loss, at last ``Done`` with the steps taken.
 
     Raises
     ------
@@ -214,7 +227,8 @@ def train(
         log = csv.writer(file)
         if not first:
             log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
-        while trainer.step < recipe.steps:
+        stopping = False
+        while trainer.step < recipe.steps and not stopping:
             stage, within = recipe.at(trainer.step)
             rate = learning_rate(stage, within, within / stage.steps)
             losses.append(trainer.update(*batches.draw(trainer.step), rate))
@@ -222,9 +236,11 @@ def train(
                 raise UserError(
                     f"The training diverged at step {trainer.step}; lower the rate in the recipe and start again."
                 )
-            stopping = cancel is not None and cancel.cancelled
-            if trainer.step % REPORT_EVERY == 0 or stopping:
-                seconds = time.monotonic() - started
+            seconds = time.monotonic() - started
+            cancelled = cancel is not None and cancel.cancelled
+            ended = trainer.step == recipe.steps
+            stopping = cancelled or seconds > 60 * minutes
+            if trainer.step % REPORT_EVERY == 0 or ended or stopping:
                 mean, losses = sum(losses) / len(losses), []
                 log.writerow(
                     [trainer.step, f"{mean:.6f}", f"{rate:.3g}", f"{seconds:.0f}", f"{time.process_time() - cpu:.0f}"]
@@ -232,12 +248,31 @@ def train(
                 file.flush()
                 left = seconds / (trainer.step - first) * (recipe.steps - trainer.step)
                 yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}")
-            if trainer.step % SAVE_EVERY == 0 or trainer.step == recipe.steps or stopping:
+            if not cancelled and (trainer.step % VALIDATE_EVERY == 0 or ended or stopping):
+                keep_best(trainer, batches, output, validate)
+            if trainer.step % SAVE_EVERY == 0 or ended or stopping:
                 trainer.save(state)
-                write_weights(trainer, batches, output)
-            if stopping and cancel is not None:
+            if cancelled and cancel is not None:
                 cancel.check()
     yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
+
+
+def keep_best(trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate) -> None:
+    """Validate the averaged network, log its gains, and write its weights unless better ones were written before."""
+    network = trainer.averaged()
+    gains = validate(network)
+    mean = sum(gains.values()) / len(gains) if gains else math.inf
+    if gains:
+        path = output / "validation.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            log = csv.writer(file)
+            if new:
+                log.writerow(["step", *gains])
+            log.writerow([trainer.step, *(f"{gain:.3f}" for gain in gains.values())])
+    if mean >= trainer.best or not weights_path(trainer.recipe, output).exists():
+        trainer.best = mean
+        write_weights(trainer, network, batches, output, gains)
 
 
 def weights_path(recipe: Recipe, output: Path) -> Path:
@@ -245,9 +280,11 @@ def weights_path(recipe: Recipe, output: Path) -> Path:
     return output / f"{recipe.network}-x{recipe.scale}.safetensors"
 
 
-def write_weights(trainer: Trainer[UTSR], batches: Batches, output: Path) -> Card:
-    """Write the averaged weights with their card: halo as measured, how they were trained."""
-    recipe, network = trainer.recipe, trainer.averaged()
+def write_weights(
+    trainer: Trainer[UTSR], network: UTSR, batches: Batches, output: Path, gains: Mapping[str, float]
+) -> Card:
+    """Write the averaged weights with their card: halo as measured, how they were trained, what they gain."""
+    recipe = trainer.recipe
     training: dict[str, Any] = {
         "recipe": recipe.name,
         "steps": trainer.step,
@@ -259,5 +296,6 @@ def write_weights(trainer: Trainer[UTSR], batches: Batches, output: Path) -> Car
         "phantoms": recipe.phantoms,
     }
     halo = measure_halo(network, torch.from_numpy(batches.halo_picture()))
-    card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training)
+    quality = {"validation_gain_db": {protocol: round(gain, 3) for protocol, gain in gains.items()}} if gains else {}
+    card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training, quality=quality)
     return save_checkpoint(weights_path(recipe, output), network, card)

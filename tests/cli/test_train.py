@@ -1,0 +1,40 @@
+"""``nanoct train``: from the shell to weights, logs and their picture, in pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_nanoct.cli import app
+from napari_nanoct.utsr import read_card
+
+RECIPE = """network = "tiny"
+scale = 2
+seed = 5
+[[stage]]
+steps = 3
+natural = 0.5
+rate = 1e-3
+patch = 16
+batch = 2
+"""
+
+
+def test_a_training_in_pieces(data: Path, tmp_path: Path) -> None:
+    recipe, output = tmp_path / "mine.toml", tmp_path / "run"
+    recipe.write_text(RECIPE)
+    words = ["train", str(recipe), "--data", str(data), "--output", str(output)]
+    first = CliRunner().invoke(app, [*words, "--minutes", "0"], catch_exceptions=False)
+    assert first.exit_code == 0
+    assert "Stopped after 0 min; continue with: nanoct train" in first.output
+    second = CliRunner().invoke(app, [*words, "--resume"], catch_exceptions=False)
+    assert "step 3 of 3" in second.output
+    gains = read_card(output / "tiny-x2.safetensors").quality["validation_gain_db"]
+    assert set(gains) == {"bicubic", "blind", "sinogram"}
+    assert all(np.isfinite(gain) for gain in gains.values())
+    table = np.genfromtxt(output / "validation.csv", delimiter=",", names=True)
+    assert table["step"] == pytest.approx([1, 3])
+    assert (output / "log.png").read_bytes().startswith(b"\x89PNG")
