@@ -204,6 +204,18 @@ def test_cancel_leaves_a_marked_partial(tiny_models: Models, tmp_path: Path) -> 
     assert not partial.exists()
 
 
+def test_cancel_while_the_pyramid_is_built(tiny_models: Models, tmp_path: Path) -> None:
+    output, cancel = tmp_path / "o.zarr", CancelToken()
+    settings = EnhanceSettings("", str(output), str(tiny_models[1]))
+    job = run(settings, cancel, volume_of(tomogram(2, 300, 300)))
+    while getattr(next(job), "message", "") != "building the pyramid":
+        pass
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(job)
+    partial_of(output)
+
+
 def test_cancel_while_a_slow_disk_reads(tiny_models: Models, tmp_path: Path) -> None:
     released = threading.Event()
 

@@ -97,7 +97,7 @@ def run(
         seconds = time.perf_counter() - start
         record = make_record(settings, volume, target, enhancer, intensity, mark, seconds)
         with _writing(writer):
-            path = writer.finish(record, contrast=(intensity.low, intensity.high))
+            path = writer.finish(record, (intensity.low, intensity.high), cancel.check)
     except BaseException:  # also when whoever drives the job turns away
         writer.abandon()
         raise

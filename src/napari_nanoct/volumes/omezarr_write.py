@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,12 @@ class OmeZarrWriter:
         self._array[z0 : z0 + depth] = slab
         self._written.add(z0)
 
-    def finish(self, record: Mapping[str, Any], contrast: tuple[float, float] | None = None) -> Path:
+    def finish(
+        self,
+        record: Mapping[str, Any],
+        contrast: tuple[float, float] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Path:
         """Build the pyramid, write the metadata, and give the volume its final name.
 
         Parameters
@@ -108,6 +113,8 @@ class OmeZarrWriter:
             What made the volume (JSON values): kept in the root attributes under "nanoct".
         contrast
             Grey values to show as black and white.
+        check
+            Called before every shard of the pyramid; what it raises stops the writing, as a cancelled job does.
 
         Returns
         -------
@@ -118,7 +125,7 @@ class OmeZarrWriter:
         missing = sorted(set(range(0, self.shape[0], SLAB)) - self._written)
         if missing:
             raise ValueError(f"{self.partial}: the slabs at slices {missing} were not written")
-        geometries = self._build_pyramid()
+        geometries = self._build_pyramid(check)
         ome = ome_metadata(self.name, self.geometry, geometries, self.dtype, contrast)
         self._root.attrs.update({"ome": ome, "nanoct": {**record, "status": "complete"}})
         self._open = False
@@ -147,13 +154,13 @@ class OmeZarrWriter:
                 ) from error
             raise UserError(f"{self.partial} cannot be made ({error.strerror}); choose another output.") from error
 
-    def _build_pyramid(self) -> list[Geometry]:
+    def _build_pyramid(self, check: Callable[[], None]) -> list[Geometry]:
         """Write levels "1", "2", ... each from the one before; returns the geometry of every level."""
         geometries, finer = [self.geometry], self._array
         for number, factors in enumerate(pyramid_plan(self.shape, self.geometry), start=1):
             z, y, x = finer.shape
             coarser = _create_array(self._root, str(number), coarser_shape((z, y, x), factors), self.dtype)
-            _coarsen(finer, coarser, factors)
+            _coarsen(finer, coarser, factors, check)
             geometries.append(geometries[-1].coarsened(factors))
             finer = coarser
         return geometries
@@ -267,7 +274,7 @@ def _create_array(root: zarr.Group, name: str, shape: Shape, dtype: np.dtype[Any
     )
 
 
-def _coarsen(finer: zarr.Array[Any], coarser: zarr.Array[Any], factors: Shape) -> None:
+def _coarsen(finer: zarr.Array[Any], coarser: zarr.Array[Any], factors: Shape, check: Callable[[], None]) -> None:
     """Fill one level from the one before it, shard by shard; what is read at a time is 8 slices of one shard's area."""
     depth, height, width = coarser.shape
     _, tall, wide = coarser.shards or coarser.chunks
@@ -275,6 +282,7 @@ def _coarsen(finer: zarr.Array[Any], coarser: zarr.Array[Any], factors: Shape) -
     for z0 in range(0, depth, SLAB):
         for y0 in range(0, height, tall):
             for x0 in range(0, width, wide):
+                check()
                 z1, y1, x1 = min(z0 + SLAB, depth), min(y0 + tall, height), min(x0 + wide, width)
                 out = np.empty((z1 - z0, y1 - y0, x1 - x0), finer.dtype)
                 step = CHUNK[0] // fz
