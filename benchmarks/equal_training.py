@@ -19,7 +19,7 @@ from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.loop import Trainer, learning_rate
 from napari_nanoct.training.recipe import Recipe, Stage
 
-STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, rate=6e-4, warm_up=60)
+STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, batch=2, rate=1e-3, warm_up=200)
 HEADER = "| network | parameters | multiply-adds | steps | minutes | natural, clean | CT, clean | blind 1 | blind 2 |"
 
 

@@ -13,7 +13,7 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
 from napari_nanoct.jobs.events import Done
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.loop import Trainer, learning_rate, train
+from napari_nanoct.training.loop import Trainer, learning_rate, start_network, train
 from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
 from napari_nanoct.utsr import PRESETS, build, load_network, read_card
 
@@ -56,6 +56,21 @@ def test_resuming_gives_the_same_weights(
     assert whole.keys() == parts.keys()
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, msg=name)
+
+
+def test_another_factor_starts_from_the_trunk(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [*_, done] = train(load_recipe(str(recipe)), data, tmp_path / "models")
+    trained = load_network(done.output).state_dict()
+    monkeypatch.setenv("NANOCT_MODELS", str(tmp_path / "models"))
+    for start in (done.output, "tiny x1"):
+        text = recipe.read_text().replace("scale = 1", f'scale = 2\nstart = "{start}"')
+        recipe.with_name("x2.toml").write_text(text)
+        weights = start_network(load_recipe(str(recipe.with_name("x2.toml")))).state_dict()
+        assert not weights["tail.weight"].any()
+        for name in ("head.weight", "u.extra.0.attention.query_key_value.weight", "after.0.second.bias"):
+            torch.testing.assert_close(weights[name], trained[name])
 
 
 def test_time_spent_is_kept(data: Path, recipe: Path, tmp_path: Path) -> None:

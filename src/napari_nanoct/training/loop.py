@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -136,7 +137,9 @@ def start_network(recipe: Recipe) -> UTSR:
     """
     network = build(PRESETS[recipe.network], recipe.scale)
     if recipe.start:
-        weights = load_network(find_model(recipe.start)).state_dict()
+        named = re.fullmatch(r"(.+) x([124])", recipe.start)
+        path = find_model(named[1], int(named[2])) if named else find_model(recipe.start)
+        weights = load_network(path).state_dict()
         own = network.state_dict()
         network.load_state_dict(own | {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape})
     return network
@@ -220,7 +223,7 @@ def train(
     trainer = Trainer(recipe, start_network(recipe), torch.device(device))
     if resume:
         trainer.load(state)
-    batches = Batches(recipe, data, phantoms)
+    batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
     with (output / "log.csv").open("a", newline="") as file:

@@ -50,7 +50,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: which one, from which weights, in which stages, beside how many phantoms."""
+    """How a network is trained: which one, from which weights, in which stages, beside how many phantoms.
+
+    ``start`` is a ``.safetensors`` file, or name and factor of weights at hand, such as ``utsr-light x2``.
+    """
 
     name: str
     network: str
