@@ -42,6 +42,15 @@ def test_scores_a_tomogram_and_keeps_table_and_picture(tmp_path: Path, disc: np.
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["disc.tif-bicubic-1-x2.png"]
 
 
+def test_baselines_and_grid_dependence(tmp_path: Path, disc: np.ndarray) -> None:
+    imwrite(tmp_path / "disc.tif", disc)
+    output = run(tmp_path / "disc.tif", "--baselines", "--grid", "-o", tmp_path / "out")
+    methods = {row["method"] for row in rows(tmp_path / "out" / "scores.csv")}
+    assert methods - {"bm3d"} == {"input", "non-local means", "total variation", "utsr-light"}
+    assert "bm3d" in methods or "Without bm3d, which is not installed" in output
+    assert "Change when the input is moved" in output
+
+
 def test_scores_a_measured_pair(tmp_path: Path, disc: np.ndarray) -> None:
     imwrite(tmp_path / "high.tif", disc)
     imwrite(tmp_path / "low.tif", (disc.reshape(32, 2, 32, 2).mean((1, 3)) * 3 + 50).astype(np.float32))

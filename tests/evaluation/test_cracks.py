@@ -9,7 +9,14 @@ import pytest
 from tifffile import imwrite
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.evaluation.cracks import CrackSlice, crack_slices, find_cracks, score_cracks
+from napari_nanoct.evaluation.cracks import (
+    CrackScore,
+    CrackSlice,
+    crack_slices,
+    find_cracks,
+    over_phantoms,
+    score_cracks,
+)
 from napari_nanoct.evaluation.scores import baseline
 
 
@@ -40,6 +47,18 @@ def test_scores_tell_a_good_method_from_a_blind_one() -> None:
     assert scores["a, sound", "oracle"].false_share == pytest.approx(cracks.mean())
     assert scores["a, sound", "blind"].false_share == 0
     assert np.isnan(scores["a, sound", "blind"].f1)
+
+
+def test_phantoms_are_averaged_with_their_twins_apart() -> None:
+    scores = [
+        CrackScore("phantom:1", 0, "input", 1, 0.5, 0.6, 0.7, 0.8, 0.9, np.nan),
+        CrackScore("phantom:2", 0, "input", 0, 0.5, 0.2, 0.7, 0.8, 0.9, np.nan),
+        CrackScore("phantom:1, sound", 0, "input", *[np.nan] * 6, 0.01),
+        CrackScore("nmc", 0, "input", 1, 1, 1, 1, 1, 1, np.nan),
+    ]
+    phantoms, sound = over_phantoms(scores)
+    assert (phantoms.precision, phantoms.f1) == pytest.approx((0.5, 0.4))
+    assert sound.false_share == 0.01
 
 
 def test_phantoms_come_with_a_sound_twin() -> None:

@@ -19,7 +19,7 @@ from napari_nanoct.evaluation.scores import Score, baseline, by_sample, evaluate
 from napari_nanoct.evaluation.truth import TrueSlice, true_slices
 from napari_nanoct.utsr import PRESETS, Card, build, save_checkpoint
 
-SCORE = Score("a", "blind", 0, 2, "bicubic", 20.0, 0.5)
+SCORE = Score("a", "blind", 0, 2, "bicubic", 20.0, 0.5, 0.6, 7.0)
 
 
 def picture(size: int = 65) -> np.ndarray:

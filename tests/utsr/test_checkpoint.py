@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,13 @@ def test_missing_unknown_and_misshapen_tensors_are_named(weights: Path) -> None:
         rewrite(weights, lambda _, card: card.update(sha256=tensor_hash(weights)))
         with pytest.raises(UserError, match=name):
             load_network(weights)
+
+
+@pytest.mark.parametrize("card_of", [lambda card: card.pop("design"), lambda card: card.update(design=9)])
+def test_weights_of_another_design_are_refused(weights: Path, card_of: Callable[[dict], object]) -> None:
+    rewrite(weights, lambda _, card: card_of(card))
+    with pytest.raises(UserError, match=r"mine-x2\.safetensors was made for design [19] of the network"):
+        load_network(weights)
 
 
 def test_find_model(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

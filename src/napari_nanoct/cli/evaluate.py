@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from napari_nanoct.evaluation.cracks import CrackScore
+    from napari_nanoct.evaluation.pairs import Pair
     from napari_nanoct.evaluation.scores import Method, Score
 
 
@@ -29,6 +30,9 @@ def evaluate(
     cracks: Annotated[
         bool, typer.Option("--cracks", help="Score the cracks that a plain threshold finds, in place of grey values.")
     ] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Also tell how far each result depends on where the first slice begins.")
+    ] = False,
     low: Annotated[str | None, typer.Option(help="A measured low-resolution tomogram, not degraded.")] = None,
     high: Annotated[str | None, typer.Option(help="The registered high-resolution tomogram of the same place.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the scores and pictures.")] = None,
@@ -39,7 +43,7 @@ def evaluate(
 
     from napari_nanoct.errors import UserError
     from napari_nanoct.evaluation import scores
-    from napari_nanoct.evaluation.baselines import untrained
+    from napari_nanoct.evaluation.baselines import missing, untrained
 
     if bool(truth) == bool(low or high) or bool(low) != bool(high):
         raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
@@ -48,6 +52,8 @@ def evaluate(
     methods = {scores.baseline_name(scale): scores.baseline(scale)}
     if baselines:
         methods |= untrained(scale)
+        for name in missing():
+            typer.echo(f"Without {name}, which is not installed: pip install {name}", err=True)
     for name in model or ["utsr-light"]:
         methods[PurePath(name).stem if name.endswith(".safetensors") else name] = scores.model(name, scale, device)
     if output:
@@ -60,6 +66,8 @@ def evaluate(
         pair = (low, high) if low and high else None
         found = slice_scores = _score_slices(truth or [], pair, degrade, scale, methods, output)
         _print_scores(slice_scores, list(methods))
+        if grid:
+            _print_grid(truth or [], pair, degrade, scale, methods)
     if output:
         written = output / ("cracks.csv" if cracks else "scores.csv")
         scores.write_csv(written, found)
@@ -76,14 +84,12 @@ def _score_slices(
 ) -> list[Score]:
     """Scores by slice; the first slice of each sample and level is kept as a picture."""
     from napari_nanoct.evaluation import picture, scores
-    from napari_nanoct.evaluation.pairs import MEASURED, degraded, measured
-    from napari_nanoct.evaluation.truth import true_slices
+    from napari_nanoct.evaluation.pairs import MEASURED
 
     protocol = MEASURED if pair else degrade
-    pairs = measured(*pair, scale) if pair else degraded(true_slices(truth), degrade, scale)
     found: list[Score] = []
     pictured = set()
-    for slice_scores, shown in scores.evaluate(pairs, scale, methods):
+    for slice_scores, shown in scores.evaluate(_pairs(truth, pair, degrade, scale), scale, methods):
         found += slice_scores
         key = (shown.sample, shown.level)
         if output and key not in pictured:
@@ -91,6 +97,28 @@ def _score_slices(
             name = f"{shown.sample.replace(':', '-')}-{protocol}-{shown.level + 1}-x{scale}.png"
             picture.save_picture(output / name, shown)
     return found
+
+
+def _pairs(truth: Sequence[str], pair: tuple[str, str] | None, degrade: str, scale: int) -> Iterator[Pair]:
+    from napari_nanoct.evaluation.pairs import degraded, measured
+    from napari_nanoct.evaluation.truth import true_slices
+
+    return measured(*pair, scale) if pair else degraded(true_slices(truth), degrade, scale)
+
+
+def _print_grid(
+    truth: Sequence[str], pair: tuple[str, str] | None, degrade: str, scale: int, methods: Mapping[str, Method]
+) -> None:
+    from napari_nanoct.quality import grid_dependence
+
+    low = next(_pairs(truth, pair, degrade, scale)).low
+    rows = []
+    for name, method in list(methods.items())[1:]:
+        shares = grid_dependence(method, low, margin=min(64, min(low.shape) // 4))
+        rows.append([name, *(f"{100 * share:.1f} %" for share in shares.values())])
+    _print_table(
+        "Change when the input is moved, in shares of the correction", ["method", "1 px", "2 px", "8 px"], rows
+    )
 
 
 def _print_scores(found: Sequence[Score], methods: Sequence[str]) -> None:
@@ -125,9 +153,22 @@ def _score_cracks(truth: Sequence[str], degrade: str, scale: int, methods: Mappi
 def _print_cracks(found: Sequence[CrackScore], title: str) -> None:
     from dataclasses import astuple
 
-    headings = ["sample", "level", "method", "precision", "recall", "F1", "F1 at 1 px", "mid-line", "clDice", "false"]
+    from napari_nanoct.evaluation.cracks import over_phantoms
+
+    headings = [
+        "sample",
+        "level",
+        "method",
+        "precision",
+        "recall",
+        "F1",
+        "F1 at 1 px",
+        "mid-surface",
+        "clDice",
+        "false",
+    ]
     cells = []
-    for score in found:
+    for score in [*found, *over_phantoms(found)]:
         sample, level, method, *figures = astuple(score)
         # NaN: the figure does not apply to this sample.
         cells.append([sample, str(level + 1), method, *("" if f != f else f"{100 * f:.2f}" for f in figures)])

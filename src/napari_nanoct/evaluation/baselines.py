@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.errors import UserError
 from napari_nanoct.evaluation.scores import Method, baseline
 
 Image = NDArray[np.float32]
@@ -24,15 +24,11 @@ class Denoiser:
     smooth : callable
         Maps a slice (y, x) of range 0 to 1 and an amount, in units of its grey values, to a smoothed slice.
     strength : float
-        Amount per standard deviation of the noise: the best of ``TRIED`` on the validation slices, mean gain over the
-        levels of ``blind`` at factor 1.
+        Amount per standard deviation of the noise: the best on validation slices, as ``docs/baselines.py`` finds it.
     """
 
     smooth: Callable[[Image, float], Image]
     strength: float
-
-
-TRIED = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 
 def noise_level(image: Image) -> float:
@@ -64,17 +60,10 @@ def total_variation(image: Image, amount: float) -> Image:
 def bm3d(image: Image, amount: float) -> Image:
     """Smooth by block matching (Dabov et al., IEEE Trans. Image Process. 16, 2007), by its authors' package.
 
-    Raises
-    ------
-    UserError
-        If the package is not installed; its licence allows non-commercial use alone, so it is not a dependency.
+    Its licence allows non-commercial use alone, so it is not a dependency.
     """
-    try:
-        from bm3d import bm3d as run
-    except ImportError:
-        raise UserError(
-            "The baseline bm3d needs the package bm3d (non-commercial licence); pip install bm3d."
-        ) from None
+    from bm3d import bm3d as run
+
     return np.asarray(run(image, sigma_psd=amount), dtype=np.float32)
 
 
@@ -91,5 +80,10 @@ def denoise(denoiser: Denoiser, factor: int, low: Image) -> Image:
 
 
 def untrained(factor: int) -> dict[str, Method]:
-    """Return every method without training, by name, for a factor."""
-    return {name: partial(denoise, denoiser, factor) for name, denoiser in DENOISERS.items()}
+    """Return every method without training that is installed, by name, for a factor."""
+    return {name: partial(denoise, denoiser, factor) for name, denoiser in DENOISERS.items() if name not in missing()}
+
+
+def missing() -> list[str]:
+    """Names of the methods whose package is not installed."""
+    return [name for name in ("bm3d",) if find_spec(name) is None]

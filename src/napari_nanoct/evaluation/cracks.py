@@ -8,7 +8,7 @@ phantom without its cracks tells how many are invented.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,15 @@ class CrackSlice:
     cracks : ndarray of bool
     where : ndarray of bool
         Where to look: inside the particles, and off their pores where these are known.
+    middle : ndarray of bool, optional
+        The cracks' exact mid-surface, where it is known: cracks of less than half a voxel count here alone.
     """
 
     sample: str
     image: NDArray[np.float32]
     cracks: Mask
     where: Mask
+    middle: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,11 @@ def score_cracks(
     for number, one in enumerate(slices):
         height, width = (extent // factor * factor for extent in one.image.shape)
         cracks, where = one.cracks[:height, :width], one.where[:height, :width]
+        middle = None if one.middle is None else one.middle[:height, :width]
         low = degrade(one.image[:height, :width], protocol, level, factor, seed=2000 + number)
         for name, method in methods.items():
             found = find_cracks(method(low), where)
-            figures = _figures(cracks, found, where)
+            figures = _figures(cracks, found, where, middle)
             rows.setdefault((one.sample, name), []).append(figures)
     return [
         CrackScore(sample, level, name, *(float(v) for v in np.mean(found, axis=0)))
@@ -129,13 +133,23 @@ def score_cracks(
     ]
 
 
-def _figures(cracks: Mask, found: Mask, where: Mask) -> tuple[float, ...]:
+def over_phantoms(scores: Sequence[CrackScore]) -> list[CrackScore]:
+    """Average the phantoms, and their sound twins, for each level and method."""
+    groups: dict[tuple[str, int, str], list[tuple[float, ...]]] = {}
+    for score in scores:
+        if score.sample.startswith(PHANTOM):
+            name = "mean, sound" if score.sample.endswith("sound") else "mean of phantoms"
+            groups.setdefault((name, score.level, score.method), []).append(astuple(score)[3:])
+    return [CrackScore(*key, *(float(v) for v in np.mean(figures, axis=0))) for key, figures in groups.items()]
+
+
+def _figures(cracks: Mask, found: Mask, where: Mask, middle: Mask | None) -> tuple[float, ...]:
     """Figures of a `CrackScore` in their order."""
     from napari_nanoct.quality import crack_scores, false_share
 
     if not cracks.any():
         return *[np.nan] * 6, false_share(found, where)
-    scores = crack_scores(cracks, found, mask=where)
+    scores = crack_scores(cracks, found, mask=where, mid_surface=middle)
     strict, tolerant = scores.strict, scores.tolerant
     return strict.precision, strict.recall, strict.f1, tolerant.f1, scores.surface_recall, scores.cldice, np.nan
 
@@ -153,7 +167,7 @@ def _phantom(source: str) -> Iterator[CrackSlice]:
         for z in depths:
             where = volume.particles[z] & ~binary_dilation(volume.pores[z], iterations=2)
             image = np.asarray((volume.clean[z] - low) / (high - low), np.float32)
-            yield CrackSlice(name, image, volume.cracks[z], where)
+            yield CrackSlice(name, image, volume.cracks[z], where, volume.mid_surface[z])
 
 
 def _labelled(folder: Path) -> Iterator[CrackSlice]:

@@ -19,7 +19,10 @@ Method = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Score:
-    """Figures of one method on one slice; PSNR in decibel with the truth's percentile range as peak."""
+    """Figures of one method on one slice; PSNR in decibel, with 1, the range of the truth, as peak.
+
+    ``niqe`` needs no truth (NaN where the slice is too small for it), by the model that ships.
+    """
 
     sample: str
     protocol: str
@@ -28,6 +31,8 @@ class Score:
     method: str
     psnr: float
     ssim: float
+    ms_ssim: float
+    niqe: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def model(name: str, factor: int, device: str = "auto", precision: str = "float3
 
 def score_pair(pair: Pair, factor: int, methods: Mapping[str, Method]) -> tuple[list[Score], Shown]:
     """Restore one low-resolution slice by every method and score the results against its truth."""
-    from napari_nanoct.quality import circle_mask, psnr, ssim
+    from napari_nanoct.quality import circle_mask, ms_ssim, psnr, ssim
 
     truth = pair.truth
     mask = circle_mask((truth.shape[0], truth.shape[1])) if pair.circle else None
@@ -83,6 +88,8 @@ def score_pair(pair: Pair, factor: int, methods: Mapping[str, Method]) -> tuple[
             name,
             psnr(truth, image, 1, mask),
             ssim(truth, image, 1, mask),
+            ms_ssim(truth, image, 1, mask),
+            _niqe(image, mask),
         )
         for name, image in images.items()
     ]
@@ -119,5 +126,17 @@ def write_csv(path: Path, scores: Sequence[Any]) -> None:
         writer.writerows(asdict(score) for score in scores)
 
 
-def _means(group: Sequence[Score]) -> tuple[float, float]:
-    return float(np.mean([score.psnr for score in group])), float(np.mean([score.ssim for score in group]))
+def _means(group: Sequence[Score]) -> tuple[float, float, float, float]:
+    figures = [(score.psnr, score.ssim, score.ms_ssim, score.niqe) for score in group]
+    psnr, ssim, ms_ssim, niqe = (float(value) for value in np.mean(figures, axis=0))
+    return psnr, ssim, ms_ssim, niqe
+
+
+def _niqe(image: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> float:
+    from napari_nanoct.errors import UserError
+    from napari_nanoct.quality import niqe
+
+    try:
+        return niqe(image, data_range=1, mask=mask).value
+    except UserError:
+        return np.nan

@@ -59,13 +59,16 @@ def mean_gain(network: nn.Module, pairs: Sequence[Pair], scale: int) -> dict[str
     """
     import torch
 
-    from napari_nanoct.quality import psnr
+    from napari_nanoct.evaluation.scores import score_pair
+
+    def restore(low: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(network(torch.from_numpy(low)[None, None])[0, 0].numpy())
 
     gains: dict[str, dict[str, list[float]]] = {}
     for pair in pairs:
-        with torch.inference_mode():
-            result = network(torch.from_numpy(pair.low)[None, None])[0, 0].numpy()
-        gain = psnr(pair.truth, result, 1) - psnr(pair.truth, baseline(scale)(pair.low), 1)
+        (before, after), _ = score_pair(pair, scale, {"baseline": baseline(scale), "network": restore})
+        gain = after.psnr - before.psnr
         gains.setdefault(pair.protocol, {}).setdefault(pair.sample, []).append(gain)
     return {
         protocol: float(np.mean([np.mean(values) for values in samples.values()]))

@@ -26,7 +26,7 @@ from napari_nanoct.jobs.events import Done, Event, Progress
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.losses import restoration_loss
 from napari_nanoct.training.recipe import Recipe, Stage
-from napari_nanoct.utsr.card import Card
+from napari_nanoct.utsr.card import DESIGN, Card
 from napari_nanoct.utsr.catalogue import find_model
 from napari_nanoct.utsr.checkpoint import load_network, save_checkpoint
 from napari_nanoct.utsr.halo import measure_halo
@@ -99,7 +99,7 @@ class Trainer(Generic[Network]):
                 tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         temporary = path.with_suffix(".part")
-        metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best)}
+        metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best), "design": str(DESIGN)}
         save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, path)
 
@@ -109,7 +109,7 @@ class Trainer(Generic[Network]):
         Raises
         ------
         UserError
-            If the state is of another recipe.
+            If the state is of another recipe or of another design of the network.
         """
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata()
@@ -117,6 +117,10 @@ class Trainer(Generic[Network]):
                 raise UserError(
                     f"{path} is a training by the recipe '{metadata['recipe']}', not '{self.recipe.name}'; "
                     "choose another output folder."
+                )
+            if metadata.get("design") != str(DESIGN):
+                raise UserError(
+                    f"{path} is a training by another version of the network; choose another output folder."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.step, self.best = int(metadata["step"]), float(metadata["best"])

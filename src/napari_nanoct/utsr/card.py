@@ -10,6 +10,9 @@ from typing import Any, BinaryIO
 
 from napari_nanoct.errors import UserError
 
+DESIGN = 2
+"""Raised when the code of the network changes so that weights of before still fit, but compute something else."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -36,6 +39,8 @@ class Card:
     licence : str
     sha256 : str
         Of the file's tensors; filled in when the file is written.
+    design : int
+        `DESIGN` of the code that the weights were made with.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Card:
     input_range: str = "0 and 1 are the volume's 0.5 and 99.5 percentiles; values are not clipped"
     licence: str = "BSD-3-Clause"
     sha256: str = ""
+    design: int = DESIGN
 
     def to_metadata(self) -> dict[str, str]:
         """Return the card as safetensors metadata, one JSON text under ``card``."""
@@ -97,9 +103,15 @@ def read_card(path: Path | str) -> Card:
     try:
         values = json.loads(metadata["card"])
         known = {entry.name for entry in fields(Card)}
-        return Card(**{key: value for key, value in values.items() if key in known})
+        card = Card(**{"design": 1} | {key: value for key, value in values.items() if key in known})
     except (ValueError, TypeError, AttributeError):
         raise UserError(f"{path} has an incomplete model card; use weights made by nanoct.") from None
+    if card.design != DESIGN:
+        raise UserError(
+            f"{path} was made for design {card.design} of the network and this version has design {DESIGN}; train it "
+            "anew, or use it with the version that made it."
+        )
+    return card
 
 
 def tensor_hash(path: Path) -> str:
