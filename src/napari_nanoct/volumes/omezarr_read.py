@@ -14,6 +14,7 @@ from napari_nanoct.volumes.formats import Opened
 from napari_nanoct.volumes.geometry import Geometry
 from napari_nanoct.volumes.lazy import BLOCK_BYTES, SLAB, as_stack, native
 from napari_nanoct.volumes.units import SYMBOLS, convert, unit_name
+from napari_nanoct.volumes.zarr_folder import is_zarr_folder
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -26,8 +27,6 @@ ASSUMED_Z = "the file holds one slice (y, x) and no voxel size along z; taken to
 
 def is_zarr(path: Path) -> bool:
     """Whether the folder `path` is, or by its name means to be, a Zarr group or array."""
-    from napari_nanoct.volumes.omezarr_write import is_zarr_folder
-
     return is_zarr_folder(path) or ".zarr" in path.suffixes
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.geometry import Geometry
+from napari_nanoct.volumes.owner import claim, release
+from napari_nanoct.volumes.place import check_free, make_partial, take_place
 from napari_nanoct.volumes.pyramid import coarser_shape, mean_by, pyramid_plan
 from napari_nanoct.volumes.volume import Shape
+from napari_nanoct.volumes.zarr_folder import zarr_attributes
 
 if TYPE_CHECKING:
     import zarr
@@ -29,8 +31,8 @@ SHARD = (16, 1024, 1024)
 class OmeZarrWriter:
     """Writer of one OME-Zarr 0.5 volume; memory stays at about a slab, whatever the depth.
 
-    The voxels go to a folder ``NAME.partial`` beside `path`, marked as incomplete. `finish` adds the pyramid, the
-    metadata and the record of the run, and only then gives it the final name.
+    The voxels go to a folder ``NAME.partial`` beside `path`, marked as incomplete and with who writes it. `finish` adds
+    the pyramid, the metadata and the record of the run, and only then gives it the final name.
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ class OmeZarrWriter:
     Raises
     ------
     UserError
-        If there is something at `path`, or a half-written volume beside it, and `overwrite` is false; or if what is
-        there is no Zarr volume, which is never replaced.
+        If there is something at `path`, or a half-written volume beside it, and `overwrite` is false; if what is
+        there is neither a Zarr array nor an image, which is never replaced; or if another writer is at work there.
     """
 
     def __init__(
@@ -65,17 +67,16 @@ class OmeZarrWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path).expanduser()
-        self.partial = self.path.with_name(self.path.name + ".partial")
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.geometry = geometry
         self.name = name or self.path.name.removesuffix(".zarr").removesuffix(".ome")
         self.overwrite = overwrite
         self._written: set[int] = set()
-        self._open = True
-        _check_free(self.path, overwrite)
-        self._make_partial()
-        self._root = _create_root(self.partial)
+        check_free(self.path, overwrite)
+        self.partial = make_partial(self.path)
+        self._open, self._owner = True, claim(self)
+        self._root = _create_root(self.partial, self._owner)
         self._array = _create_array(self._root, "0", shape, self.dtype)
 
     def write(self, z0: int, slab: NDArray[Any]) -> None:
@@ -120,39 +121,44 @@ class OmeZarrWriter:
         -------
         Path
             The final path.
+
+        Raises
+        ------
+        UserError
+            If there is something at the final path by now that may not be replaced.
         """
         self._check_open()
         missing = sorted(set(range(0, self.shape[0], SLAB)) - self._written)
         if missing:
             raise ValueError(f"{self.partial}: the slabs at slices {missing} were not written")
-        geometries = self._build_pyramid(check)
-        ome = ome_metadata(self.name, self.geometry, geometries, self.dtype, contrast)
-        self._root.attrs.update({"ome": ome, "nanoct": {**record, "status": "complete"}})
-        self._open = False
-        self._take_final_name()
+        try:
+            geometries = self._build_pyramid(check)
+            ome = ome_metadata(self.name, self.geometry, geometries, self.dtype, contrast)
+            self._root.attrs.update({"ome": ome, "nanoct": {**record, "status": "complete"}})
+        except BaseException:
+            self.abandon()
+            raise
+        self._close()
+        take_place(self.path, self.overwrite)
         return self.path
 
     def abandon(self) -> None:
-        """Stop here: the half-written volume stays, under its marked name."""
+        """Stop here: the half-written volume stays, under its marked name, and may be replaced."""
+        if not self._open:
+            return
+        self._close()
+        with suppress(OSError):  # a full disk, for one: who wrote is then known as long as this process lives
+            mark = zarr_attributes(self.partial).get("nanoct", {})
+            if mark.get("owner") == self._owner:  # else the folder is gone, or another's by now
+                self._root.attrs["nanoct"] = {"status": "incomplete"}
+
+    def _close(self) -> None:
         self._open = False
+        release(self._owner)
 
     def _check_open(self) -> None:
         if not self._open:
             raise ValueError(f"{self.path} was already finished or abandoned")
-
-    def _make_partial(self) -> None:
-        if self.partial.exists() and self.overwrite and is_zarr_folder(self.partial):
-            shutil.rmtree(self.partial)
-        try:
-            self.partial.parent.mkdir(parents=True, exist_ok=True)
-            self.partial.mkdir(exist_ok=False)
-        except OSError as error:
-            if self.partial.exists():
-                raise UserError(
-                    f"{self.partial} is there already, half-written by a run that stopped or is still going on; "
-                    "start anew with --overwrite (overwrite=True), or remove it."
-                ) from error
-            raise UserError(f"{self.partial} cannot be made ({error.strerror}); choose another output.") from error
 
     def _build_pyramid(self, check: Callable[[], None]) -> list[Geometry]:
         """Write levels "1", "2", ... each from the one before; returns the geometry of every level."""
@@ -164,28 +170,6 @@ class OmeZarrWriter:
             geometries.append(geometries[-1].coarsened(factors))
             finer = coarser
         return geometries
-
-    def _take_final_name(self) -> None:
-        """Rename; an old volume steps aside first, and comes back if the new one cannot take its place."""
-        if not self.path.exists():
-            self.partial.rename(self.path)
-            return
-        _check_free(self.path, self.overwrite)
-        aside = self.path.with_name(self.path.name + ".old")
-        if aside.exists():
-            shutil.rmtree(aside)
-        self.path.rename(aside)
-        try:
-            self.partial.rename(self.path)
-        except OSError:
-            aside.rename(self.path)
-            raise
-        shutil.rmtree(aside)
-
-
-def is_zarr_folder(path: Path) -> bool:
-    """Whether `path` is a folder that holds a Zarr group or array, of format 2 or 3."""
-    return any((path / mark).is_file() for mark in ("zarr.json", ".zgroup", ".zarray"))
 
 
 def ome_metadata(
@@ -237,23 +221,11 @@ def ome_metadata(
     return ome
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
-    if not path.exists():
-        return
-    if not overwrite:
-        raise UserError(
-            f"{path} is there already; choose another output, or replace it with --overwrite (overwrite=True)."
-        )
-    if not is_zarr_folder(path):
-        raise UserError(
-            f"{path} is there already and is not a Zarr volume, so it is not replaced; choose another output."
-        )
-
-
-def _create_root(path: Path) -> zarr.Group:
+def _create_root(path: Path, owner: Mapping[str, Any]) -> zarr.Group:
     import zarr
 
-    return zarr.create_group(str(path), zarr_format=3, attributes={"nanoct": {"status": "incomplete"}})
+    mark = {"status": "incomplete", "owner": dict(owner)}
+    return zarr.create_group(str(path), zarr_format=3, attributes={"nanoct": mark})
 
 
 def _create_array(root: zarr.Group, name: str, shape: Shape, dtype: np.dtype[Any]) -> zarr.Array[Any]:
