@@ -315,6 +315,27 @@ def test_output_and_input_must_not_share_files(tiny_models: Models, tmp_path: Pa
     assert {path: path.stat().st_mtime_ns for path in volume.rglob("*")} == before
 
 
+def test_an_input_by_another_name_is_the_input(tiny_models: Models, tmp_path: Path) -> None:
+    """As where a disk does not tell upper from lower case: two names, one file."""
+    tifffile.imwrite(tmp_path / "in.tif", tomogram(2))
+    os.link(tmp_path / "in.tif", tmp_path / "IN.zarr")
+    with pytest.raises(UserError, match=r"IN\.zarr is the input itself"):
+        enhance_volume(tmp_path / "in.tif", tmp_path / "IN.zarr", model=tiny_models[1], overwrite=True)
+
+
+def test_an_output_that_is_being_written_is_refused_at_once(tiny_models: Models, tmp_path: Path) -> None:
+    writer = OmeZarrWriter(tmp_path / "o.zarr", shape=(2, 37, 45), dtype="uint16", geometry=GEOMETRY)
+    settings = EnhanceSettings("", str(tmp_path / "o.zarr"), str(tiny_models[1]), overwrite=True)
+    for attempt in (
+        lambda: estimate(settings, volume_of(tomogram(2))),
+        lambda: next(run(settings, None, volume_of(tomogram(2)))),
+    ):
+        with pytest.raises(UserError, match=r"o\.zarr\.partial is being written by this process"):
+            attempt()
+    writer.abandon()
+    assert enhance_volume(tomogram(2), tmp_path / "o.zarr", model=tiny_models[1], overwrite=True).shape[0] == 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,7 @@ def find_target(settings: EnhanceSettings, volume: Volume, scale: int) -> Target
 
 
 def check_output(settings: EnhanceSettings, volume: Volume) -> None:
-    """Refuse an output that is not named as a Zarr, that is there already, or that shares files with the input.
+    """Refuse an output that is not named as a Zarr, that may not be replaced, or that shares files with the input.
 
     The writer looks again; here it is said before anything is loaded and read.
 
@@ -150,24 +151,28 @@ def check_output(settings: EnhanceSettings, volume: Volume) -> None:
     ------
     UserError
     """
+    from napari_nanoct.volumes.place import check_free
+
     output = Path(settings.output).expanduser()
     if output.suffix != ".zarr":
         raise UserError(f"the output {output} is written as OME-Zarr; give it a name that ends in .ome.zarr")
     for source in {settings.input, volume.source} - {"", "array"}:
         there, here = Path(source).expanduser().resolve(), output.resolve()
-        if there == here:
+        if _same(there, here):
             raise UserError(f"{output} is the input itself; choose another output")
-        if there in here.parents and there.is_dir():
+        if there.is_dir() and any(_same(there, folder) for folder in here.parents):
             raise UserError(f"the output {output} lies inside the input {source}; choose a folder outside of it")
-        if here in there.parents:
+        if any(_same(here, folder) for folder in there.parents):
             raise UserError(f"the input {source} lies inside the output {output}; choose another output")
-    partial = output.with_name(output.name + ".partial")
-    for path, state in ((output, ""), (partial, ", half-written by a run that stopped or is still going on")):
-        if path.exists() and not settings.overwrite:
-            raise UserError(
-                f"{path} is there already{state}; choose another output, or replace it with --overwrite "
-                "(overwrite=True)"
-            )
+    check_free(output, settings.overwrite)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same place, also where a disk does not tell ``A`` from ``a``."""
+    try:
+        return one == other or os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def free_bytes(path: Path) -> int | None:
