@@ -116,7 +116,7 @@ def copy_layer(plan: Plan, cancel: CancelToken, report: Callable[[Progress], Non
             cancel.check()
             report(Progress(z, depth, "slices", message="Copying the layer to disk"))
             writer.write(z, np.asarray(volume.data[z : z + 16]))
-        writer.finish({"copy of layer": volume.name})
+        writer.finish({"copy of layer": volume.name}, check=cancel.check)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
