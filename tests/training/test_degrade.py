@@ -15,10 +15,10 @@ SILENT = {"noise": (1e-9, 1e-9), "photons": (1e12, 1e12), "ring": 0.0, "shading"
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_shape_and_seed(factor: int) -> None:
     high = torch.rand(3, 1, 64, 128)
-    low = blind(high, factor, seeded(1, 2))
+    low, _ = blind(high, factor, seeded(1, 2))
     assert low.shape == (3, 1, 64 // factor, 128 // factor)
-    assert torch.equal(low, blind(high, factor, seeded(1, 2)))
-    assert not torch.equal(low, blind(high, factor, seeded(1, 3)))
+    assert torch.equal(low, blind(high, factor, seeded(1, 2))[0])
+    assert not torch.equal(low, blind(high, factor, seeded(1, 3))[0])
     assert bicubic(high, factor).shape == low.shape
 
 
@@ -46,7 +46,7 @@ def test_anisotropic_blur_turns_with_its_angle() -> None:
 
 def test_noise_has_the_given_strength_and_grows_with_frequency() -> None:
     flat = torch.full((4, 1, 128, 128), 0.5)
-    low = blind(flat, 1, seeded(4), BlindRange(**SILENT | {"noise": (0.06, 0.06)}))
+    low, _ = blind(flat, 1, seeded(4), BlindRange(**SILENT | {"noise": (0.06, 0.06)}))
     noise = low - flat
     assert noise.std().item() == pytest.approx(0.06, rel=0.01)
     power = torch.fft.rfft2(noise).abs().square().mean(dim=(0, 1))
@@ -56,8 +56,21 @@ def test_noise_has_the_given_strength_and_grows_with_frequency() -> None:
 def test_counting_noise_follows_the_signal() -> None:
     bright = torch.ones(2, 1, 96, 96)
     ranges = BlindRange(**SILENT | {"photons": (740.0, 740.0)})
-    assert (blind(bright, 1, seeded(5), ranges) - 1).std().item() == pytest.approx(740**-0.5, rel=0.02)
-    assert (blind(bright / 4, 1, seeded(5), ranges) - 0.25).std().item() == pytest.approx(0.5 * 740**-0.5, rel=0.02)
+    assert (blind(bright, 1, seeded(5), ranges)[0] - 1).std().item() == pytest.approx(740**-0.5, rel=0.02)
+    assert (blind(bright / 4, 1, seeded(5), ranges)[0] - 0.25).std().item() == pytest.approx(0.5 * 740**-0.5, rel=0.02)
+
+
+def test_the_record_tells_what_was_drawn() -> None:
+    high = torch.rand(8, 1, 64, 64)
+    ranges = BlindRange(**SILENT | {"psf_sigma": (0.6, 2.0)})
+    low, drawn = blind(high, 1, seeded(8), ranges)
+    assert ((drawn.psf_sigma >= 0.6) & (drawn.psf_sigma <= 2.0)).all()
+    assert (drawn.psf_sigma[:, 0] == drawn.psf_sigma[:, 1]).any()
+    torch.testing.assert_close(low, gaussian_blur(high, drawn.psf_sigma, drawn.psf_angle), atol=1e-4, rtol=0)
+    _, noisy = blind(high, 1, seeded(9), BlindRange())
+    for values, (least, most) in ((noisy.noise, BlindRange().noise), (noisy.photons, BlindRange().photons)):
+        assert values.shape == (8,)
+        assert least <= values.min() < values.max() <= most
 
 
 def test_rings_and_shading_stay_within_their_amplitude() -> None:

@@ -60,7 +60,7 @@ def degrade(truth: NDArray[np.float32], protocol: str, level: int, factor: int, 
         return np.asarray(bicubic(high, factor)[0, 0].numpy())
     if protocol == "sinogram":
         return np.asarray(sinogram(high, factor, seeded(seed, level), _sinogram(level))[0][0, 0].numpy())
-    return np.asarray(blind(high, factor, seeded(seed, level), _blind(level))[0, 0].numpy())
+    return np.asarray(blind(high, factor, seeded(seed, level), _blind(level))[0][0, 0].numpy())
 
 
 def _blind(level: int) -> BlindRange:

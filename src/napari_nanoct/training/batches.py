@@ -71,7 +71,7 @@ class Batches:
         if random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:
-            low = blind(high, self.recipe.scale, seeded(self.recipe.seed, step))
+            low, _ = blind(high, self.recipe.scale, seeded(self.recipe.seed, step))
         # In use the range is that of the noisy volume, which is wider than that of the clean slices here.
         gain = torch.from_numpy(random.uniform(*GAIN, (len(high), 1, 1, 1)).astype(np.float32))
         offset = torch.from_numpy(random.uniform(*OFFSET, (len(high), 1, 1, 1)).astype(np.float32)) * (1 - gain)

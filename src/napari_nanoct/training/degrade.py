@@ -41,14 +41,33 @@ class BlindRange:
     axis: float = 8.0
 
 
+@dataclass(frozen=True)
+class BlindDraw:
+    """What `blind` drew for each image, in the units of `BlindRange`.
+
+    ``psf_sigma`` has shape (n, 2), ``psf_angle`` (radians, of the first axis against x), ``noise`` and ``photons`` have
+    shape (n,). The fields of noise, the rings and the shading are determined by the generator's state before the call.
+    """
+
+    psf_sigma: Tensor
+    psf_angle: Tensor
+    noise: Tensor
+    photons: Tensor
+
+
 def bicubic(high: Tensor, factor: int) -> Tensor:
-    """Reduce by ``factor`` with the anti-aliased bicubic kernel (a = -0.5, areas aligned); factor 1 copies."""
+    """Reduce by ``factor`` with the anti-aliased bicubic kernel (a = -0.5, areas aligned); factor 1 copies.
+
+    Nothing is drawn.
+    """
     if factor == 1:
         return high.clone()
     return functional.interpolate(high, scale_factor=1 / factor, mode="bicubic", antialias=True)
 
 
-def blind(high: Tensor, factor: int, generator: Generator, ranges: BlindRange | None = None) -> Tensor:
+def blind(
+    high: Tensor, factor: int, generator: Generator, ranges: BlindRange | None = None
+) -> tuple[Tensor, BlindDraw]:
     """Blur, reduce and add what detectors and reconstruction add, all of unknown strength.
 
     Anisotropic Gaussian point spread function; mean over ``factor`` x ``factor`` pixels; ramp-coloured noise, as
@@ -67,6 +86,7 @@ def blind(high: Tensor, factor: int, generator: Generator, ranges: BlindRange | 
     Returns
     -------
     Tensor, shape (n, 1, h / factor, w / factor), float32
+    BlindDraw
     """
     ranges = ranges or BlindRange()
     count = high.shape[0]
@@ -82,13 +102,9 @@ def blind(high: Tensor, factor: int, generator: Generator, ranges: BlindRange | 
     photons = _log_uniform(count, ranges.photons, generator)
     counting = (low.clamp(0, 1.5) / photons).sqrt() * _coloured_noise(low.shape, (0.0, 0.6), generator)
     ramp = level * _coloured_noise(low.shape, (0.4, 1.0), generator)
-    return (
-        low
-        + counting
-        + ramp
-        + rings(low.shape, ranges.ring, ranges.axis, generator)
-        + shading(low.shape, ranges.shading, generator)
-    )
+    low = low + counting + ramp + rings(low.shape, ranges.ring, ranges.axis, generator)
+    low = low + shading(low.shape, ranges.shading, generator)
+    return low, BlindDraw(sigma, angle, level.flatten(), photons.flatten())
 
 
 def gaussian_blur(images: Tensor, sigma: Tensor, angle: Tensor) -> Tensor:
