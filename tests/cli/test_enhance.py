@@ -183,5 +183,12 @@ def test_an_unexpected_error_fails_in_json_too(
     result = CliRunner().invoke(app, ["enhance", str(tomogram), str(output), "--model", str(model), "--json"])
     assert result.exit_code == 1
     event = from_json(result.stdout.splitlines()[-1])
-    assert event == Failed("unexpected RuntimeError: the device vanished")
+    assert isinstance(event, Failed)
+    assert event.message.startswith("unexpected RuntimeError: the device vanished; with NANOCT_DEBUG=1")
     assert (tmp_path / "o.zarr.partial").exists()
+    monkeypatch.setenv("NANOCT_DEBUG", "1")
+    again = ["enhance", str(tomogram), str(output), "--model", str(model), "--json", "--overwrite"]
+    result = CliRunner().invoke(app, again)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, RuntimeError)
+    assert from_json(result.stdout.splitlines()[-1]) == event

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from textwrap import shorten
 
 import typer
 
@@ -22,9 +24,25 @@ for _name in ("demo", "info", "enhance", "models", "evaluate", "train"):
 
 
 def main() -> None:
-    """Run ``nanoct``; an error that the user can mend is one sentence on stderr and exit status 1."""
+    """Run ``nanoct``; an error is one sentence on stderr and exit status 1."""
     try:
         app()
-    except UserError as error:
-        typer.secho(f"nanoct: {error}", fg=typer.colors.RED, err=True)
+    except Exception as error:
+        if debugging(error):
+            raise
+        typer.secho(f"nanoct: {failure(error)}", fg=typer.colors.RED, err=True)
         sys.exit(1)
+
+
+def failure(error: Exception) -> str:
+    """Return the one sentence that a failed run ends with."""
+    if isinstance(error, UserError):
+        return str(error)
+    # Messages of libraries may be empty, or run over many lines.
+    message = shorten(f"unexpected {type(error).__name__}: {error}", 400, placeholder=" ...").removesuffix(":")
+    return f"{message}; with NANOCT_DEBUG=1 the whole traceback is shown"
+
+
+def debugging(error: Exception) -> bool:
+    """Whether the user has asked, by ``NANOCT_DEBUG=1``, for the traceback of such an error: an unexpected one."""
+    return os.environ.get("NANOCT_DEBUG") == "1" and not isinstance(error, UserError)

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_nanoct.errors import UserError
-
 if TYPE_CHECKING:
     from napari_nanoct.jobs import CancelToken, Event, Progress
 
@@ -38,6 +36,7 @@ def enhance(
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines; read 'cancel' on stdin.")] = False,
 ) -> None:
     """Enhance a tomogram slice by slice and write it as OME-Zarr."""
+    from napari_nanoct.cli import debugging, failure
     from napari_nanoct.enhance.settings import EnhanceSettings, parse_crop, parse_slices
     from napari_nanoct.jobs import Cancelled, CancelToken, Failed, to_json
 
@@ -75,8 +74,9 @@ def enhance(
     except Exception as error:
         if not json:
             raise
-        sentence = str(error) if isinstance(error, UserError) else f"unexpected {type(error).__name__}: {error}"
-        print(to_json(Failed(sentence)), flush=True)
+        print(to_json(Failed(failure(error))), flush=True)
+        if debugging(error):
+            raise
         raise typer.Exit(1) from error
 
 
