@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_nanoct.cli import app
+from napari_nanoct.errors import UserError
 from napari_nanoct.utsr import read_card
 
 RECIPE = """network = "tiny"
@@ -38,3 +39,10 @@ def test_a_training_in_pieces(data: Path, tmp_path: Path) -> None:
     table = np.genfromtxt(output / "validation.csv", delimiter=",", names=True)
     assert table["step"] == pytest.approx([1, 3])
     assert (output / "log.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_device_that_does_not_exist_is_named_before_anything_is_made(data: Path, tmp_path: Path) -> None:
+    words = ["train", "utsr-light-x2", "--data", str(data), "--output", str(tmp_path / "run"), "--device", "cuda:99"]
+    with pytest.raises(UserError, match=r"device 'cuda:99' does not exist here; choose auto or .*cpu"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -73,3 +74,35 @@ def test_a_device_without_bfloat16_takes_float32() -> None:
     assert measure(Old(), "old", CPU).precision == "float32"
     with pytest.raises(RuntimeError, match="not supported"):
         measure(Old(), "old", CPU, "bfloat16")
+
+
+class Large(nn.Module):
+    """Needs more memory than there is for a picture of more than so many pixels a side, or in float32 alone."""
+
+    def __init__(self, most: int, also_half: bool = True) -> None:
+        super().__init__()
+        self.most, self.also_half = most, also_half
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = torch.is_autocast_enabled("cpu")
+        if x.shape[-1] > self.most and (self.also_half or not half):
+            raise torch.OutOfMemoryError("out of memory")
+        time.sleep(0.005 if half else 0.02)
+        return x
+
+
+@pytest.mark.parametrize("also_half", [True, False])
+def test_where_memory_is_short_a_smaller_picture_is_timed(also_half: bool) -> None:
+    timing = measure(Large(128, also_half), f"large {also_half}", CPU)
+    assert timing.precision == "bfloat16"
+    assert timing.seconds_per_pixel * 128**2 == pytest.approx(0.005, rel=0.9)
+
+
+def test_where_no_picture_fits_float32_is_taken_and_measured_again_later() -> None:
+    network = Large(0)
+    timing = measure(network, "full", CPU)
+    assert timing.precision == "float32"
+    assert np.isnan(timing.seconds_per_pixel)
+    assert measure(network, "full", CPU, "bfloat16").precision == "bfloat16"
+    network.most = 256
+    assert measure(network, "full", CPU).precision == "bfloat16"

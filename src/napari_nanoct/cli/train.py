@@ -19,7 +19,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe that ships, or a .toml file.")],
     data: Annotated[Path, typer.Option(help="Folder with natural/index.csv and ct/index.csv.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for state, log and weights.")],
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
     minutes: Annotated[float, typer.Option(help="Stop after so long, to be continued with --resume.")] = math.inf,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in OUTPUT.")] = False,
@@ -29,12 +29,14 @@ def train(
     from functools import partial
 
     from napari_nanoct.cli.training_log import draw_log
+    from napari_nanoct.enhance.device import choose_device
     from napari_nanoct.evaluation.validation import mean_gain, validation_pairs
     from napari_nanoct.jobs.cancel import Cancelled, CancelToken
     from napari_nanoct.jobs.events import Done, Progress
     from napari_nanoct.training.loop import train as run
     from napari_nanoct.training.recipe import load_recipe
 
+    chosen = str(choose_device(device))  # a wrong name is said before anything is made
     cancel = CancelToken()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: cancel.cancel())
@@ -47,7 +49,7 @@ def train(
             data,
             output,
             phantoms=slices,
-            device=device,
+            device=chosen,
             threads=threads,
             resume=resume,
             minutes=minutes,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SIDE = {"cpu": 256, "cuda": 1024, "mps": 512}
 # bfloat16 must pay: a near tie would be decided another way in the next process.
 GAIN = 1.2
+# Below this side a square says nothing about tiles.
+SMALLEST = 64
 # It must also agree with float32 on a test picture of range 0..1, by rms.
 TOLERANCE = 5e-3
 # Rounds of the measurement, and the seconds after which no further one begins.
@@ -88,6 +90,12 @@ def measure(network: torch.nn.Module, key: str, device: torch.device, precision:
     device : torch.device
     precision : str
         ``"auto"`` for the faster one (bfloat16 only where it clearly pays and agrees with float32), or one to be timed.
+
+    Returns
+    -------
+    Timing
+        Where the device's memory is too small for the picture, by a smaller one; where it is too small for any,
+        float32 if it is to be chosen, and NaN seconds.
     """
     known = _timings.get((key, str(device), precision))
     if known:
@@ -95,6 +103,24 @@ def measure(network: torch.nn.Module, key: str, device: torch.device, precision:
     import torch
 
     side = SIDE.get(device.type, 256)
+    while side >= SMALLEST:
+        try:
+            timing = _measured(network, device, precision, side)
+        except torch.OutOfMemoryError:
+            side //= 2
+        else:
+            _timings[key, str(device), precision] = timing
+            return timing
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    # Not kept: another program may free the memory before the next call.
+    return Timing("float32" if precision == "auto" else precision, float("nan"))
+
+
+def _measured(network: torch.nn.Module, device: torch.device, precision: str, side: int) -> Timing:
+    """Time the network on a picture of that side."""
+    import torch
+
     picture = torch.rand((1, 1, side, side), generator=torch.Generator().manual_seed(0)).to(device)
 
     def run(kind: str) -> tuple[float, torch.Tensor]:
@@ -125,6 +151,4 @@ def measure(network: torch.nn.Module, key: str, device: torch.device, precision:
         error_rms = float((answers["bfloat16"] - answers["float32"]).square().mean().sqrt())
         if best["bfloat16"] * GAIN < best["float32"] and error_rms < TOLERANCE:
             chosen = "bfloat16"
-    timing = Timing(chosen, best[chosen] / side**2)
-    _timings[key, str(device), precision] = timing
-    return timing
+    return Timing(chosen, best[chosen] / side**2)
