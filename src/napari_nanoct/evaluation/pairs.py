@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.evaluation.protocols import PROTOCOLS, degrade
-from napari_nanoct.evaluation.truth import TrueSlice, spread
+from napari_nanoct.evaluation.truth import TrueSlice, finite_image, spread
 
 MEASURED = "measured"
 
@@ -63,7 +63,8 @@ def measured(low_source: str, high_source: str, factor: int) -> Iterator[Pair]:
     Raises
     ------
     UserError
-        If the shapes do not fit by the factor, or one of the two is constant.
+        If the shapes do not fit by the factor, one of the two is constant, or values are not finite inside the
+        inscribed circle.
     """
     from napari_nanoct.evaluation.scores import baseline
     from napari_nanoct.volumes import intensity_range, open_volume
@@ -84,4 +85,6 @@ def measured(low_source: str, high_source: str, factor: int) -> Iterator[Pair]:
         raise UserError(f"{low_source} or {high_source} is constant; give two tomograms that show something.")
     slope, offset = np.polyfit(enlarged[finite].astype(np.float64), truth.ravel()[finite], 1)
     for page, image in zip(lows, truth, strict=True):
-        yield Pair(Path(high_source).name, np.asarray(slope * page + offset, np.float32), image, MEASURED)
+        grey = np.asarray(slope * page + offset, np.float32)
+        ends = finite_image(grey, True, low_source), finite_image(image, True, high_source)
+        yield Pair(Path(high_source).name, *ends, MEASURED)
