@@ -29,7 +29,7 @@ def main() -> None:
     print(machine(), device if device.type == "cpu" else torch.cuda.get_device_name(device), sep=", ")
     rows = []
     for factor in (1, 2):
-        stage = Stage(steps=10**6, natural=0.0, rate=1e-4)
+        stage = Stage(steps=10**6, natural=0.0, rate=1e-4, batch=2)
         kinds = {"bicubic": replace(stage, clean=1.0), "blind": replace(stage, clean=0.0)}
         kinds["sinogram"] = replace(stage, sinogram=1.0)
         loaders = {
