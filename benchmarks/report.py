@@ -31,8 +31,8 @@ network* is the share of the job's own time that the network does not account fo
 START = "`nanoct --help` imports neither torch nor napari; the interpreter's own start is the unit."
 
 STEP = """Forward, backward and Adam of `utsr-light` at factor 2, one thing changed at a time. In use are bfloat16,
-channels last, attention written out and an allocator that keeps its pages (`nanoct train` under Linux: set
-`MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` to 4294967296). *Allocator as it comes* is without that setting."""
+channels last, attention written out and, under Linux, an allocator that keeps its pages. *Allocator as it comes* is a
+process without that setting."""
 
 SECTIONS = (
     ("Time per megapixel", ["benchmarks/networks.py", "--scale", "1", "2"], NETWORKS),

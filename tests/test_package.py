@@ -59,7 +59,7 @@ def test_wheel_carries_the_whole_package(wheel):
         entry_points = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
         text = archive.read(entry_points).decode()
     assert "napari-nanoct = napari_nanoct:napari.yaml" in text
-    assert "nanoct = napari_nanoct.cli:main" in text
+    assert "nanoct = napari_nanoct.cli:command" in text
 
 
 def test_weights_ship_for_both_factors(wheel):

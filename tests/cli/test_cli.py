@@ -53,3 +53,25 @@ def test_the_traceback_is_shown_on_request(monkeypatch: pytest.MonkeyPatch, caps
     with pytest.raises(SystemExit):
         ended(monkeypatch, UserError("the user can mend this"))
     assert capsys.readouterr().err == "nanoct: the user can mend this\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator is glibc's")
+@pytest.mark.parametrize(("words", "again"), [(["enhance", "a.tif"], True), (["info", "a.tif"], False), ([], False)])
+def test_what_computes_starts_over_with_a_better_allocator(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], again: bool
+) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(cli, "main", lambda: None)
+    monkeypatch.setattr("os.execve", lambda path, arguments, environment: started.append((arguments, environment)))
+    monkeypatch.setattr(sys, "argv", ["nanoct", *words])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "nanoct", *words])
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    cli.command()
+    assert bool(started) == again
+    if again:
+        [(arguments, environment)] = started
+        assert arguments[1:] == ["nanoct", *words]
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == "4294967296"
+        monkeypatch.setattr("os.environ", environment)
+        cli.command()
+        assert len(started) == 1

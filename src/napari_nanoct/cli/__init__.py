@@ -23,6 +23,16 @@ for _name in ("demo", "info", "enhance", "models", "evaluate", "train"):
     app.command(_name)(getattr(import_module(f"napari_nanoct.cli.{_name}"), _name))
 
 
+def command() -> None:
+    """Run ``nanoct`` as the shell does: a command that computes starts over with an allocator that keeps its pages."""
+    from napari_nanoct.jobs.process import process_environment
+
+    computes = sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "evaluate", "train")
+    if sys.platform == "linux" and computes and (environment := process_environment()) != os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    main()
+
+
 def main() -> None:
     """Run ``nanoct``; an error is one sentence on stderr and exit status 1."""
     try:
