@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from harness import keep_pages, machine, medians, table
+from harness import machine, medians, table
+
+from napari_nanoct.jobs.process import keep_pages
 
 
 def main() -> None:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_nanoct.evaluation.pairs import degraded
-from napari_nanoct.evaluation.scores import baseline, by_sample, evaluate, over_samples
+from napari_nanoct.evaluation.scores import bare, baseline, by_sample, evaluate, over_samples
 from napari_nanoct.evaluation.truth import true_slices
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.loop import Trainer, learning_rate
@@ -39,15 +38,10 @@ def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tup
 
 def gains(network: nn.Module, data: Path) -> list[str]:
     """Mean gain over bicubic in dB: natural pictures (twelve, clean), CT samples clean and blind at level 1 and 2."""
-
-    def restore(low: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(low)[None, None])[0, 0].numpy())
-
     found = []
     for source, protocol in (("natural", "bicubic"), ("ct", "bicubic"), ("ct", "blind")):
         truths = list(true_slices([str(data / source)]))[:12]
-        methods = {"bicubic": baseline(2), "network": restore}
+        methods = {"bicubic": baseline(2), "network": bare(network)}
         scores = [s for group, _ in evaluate(degraded(truths, protocol, 2), 2, methods) for s in group]
         means = over_samples(by_sample(scores))
         found += [f"{b.psnr - a.psnr:+.2f}" for a, b in zip(means[::2], means[1::2], strict=True) if a.level < 2]

@@ -1,23 +1,13 @@
-"""What the benchmarks share: an allocator that keeps its pages, fair timing, and a Markdown table."""
+"""What the benchmarks share: fair timing, a Markdown table, a word on the machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-
-
-def keep_pages() -> None:
-    """Start this script again with an allocator that keeps its pages, as ``nanoct`` runs; every network gains."""
-    if sys.platform == "linux" and any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
-        os.environ.update(ALLOCATOR)
-        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def medians(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:

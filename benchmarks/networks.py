@@ -11,8 +11,10 @@ import argparse
 from contextlib import nullcontext
 from functools import partial
 
-from harness import keep_pages, machine, medians, table
+from harness import machine, medians, table
 from peer_networks import peers
+
+from napari_nanoct.jobs.process import keep_pages
 
 
 def measure(scale: int, side: int, rounds: int, device: str) -> str:

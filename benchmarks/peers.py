@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch.nn.functional as functional
 from equal_training import compare
-from harness import keep_pages
 from peer_networks import peers
 from torch import Tensor, nn
 
+from napari_nanoct.jobs.process import keep_pages
 from napari_nanoct.utsr import PRESETS, build
 from napari_nanoct.utsr.resampling import enlarge_bicubic
 

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from equal_training import compare
-from harness import keep_pages
 
+from napari_nanoct.jobs.process import keep_pages
 from napari_nanoct.utsr import PRESETS, build
 
 LIGHT = PRESETS["utsr-light"]

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from unittest.mock import patch
 
-from harness import ALLOCATOR, keep_pages, machine, medians, table
+from harness import machine, medians, table
+
+from napari_nanoct.jobs.process import ALLOCATOR, keep_pages
 
 FRESH_PAGES = "--fresh-pages"
 

@@ -18,7 +18,7 @@ import numpy as np
 from napari_nanoct.evaluation.baselines import DENOISERS, denoise
 from napari_nanoct.evaluation.pairs import degraded
 from napari_nanoct.evaluation.scores import baseline, by_sample, evaluate, over_samples
-from napari_nanoct.evaluation.truth import TrueSlice, true_slices
+from napari_nanoct.evaluation.truth import TrueSlice, middle, true_slices
 
 TRIED = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0, 2.8)
 SIDE = 256
@@ -30,8 +30,7 @@ def crops(data: Path) -> Iterator[TrueSlice]:
     for truth in true_slices([str(data / "ct")]):
         seen[truth.sample] += 1
         if seen[truth.sample] <= 2:
-            y, x = (max(extent - SIDE, 0) // 2 for extent in truth.image.shape)
-            yield replace(truth, image=np.ascontiguousarray(truth.image[y : y + SIDE, x : x + SIDE]))
+            yield replace(truth, image=middle(truth.image, SIDE))
 
 
 def main() -> None:

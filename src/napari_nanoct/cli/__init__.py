@@ -25,11 +25,10 @@ for _name in ("demo", "info", "enhance", "models", "evaluate", "train"):
 
 def command() -> None:
     """Run ``nanoct`` as the shell does: a command that computes starts over with an allocator that keeps its pages."""
-    from napari_nanoct.jobs.process import process_environment
+    from napari_nanoct.jobs.process import keep_pages
 
-    computes = sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "evaluate", "train")
-    if sys.platform == "linux" and computes and (environment := process_environment()) != os.environ:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    if sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "evaluate", "train"):
+        keep_pages()
     main()
 
 

@@ -84,9 +84,7 @@ def _score_slices(
 ) -> list[Score]:
     """Scores by slice; the first slice of each sample and level is kept as a picture."""
     from napari_nanoct.evaluation import picture, scores
-    from napari_nanoct.evaluation.pairs import MEASURED
 
-    protocol = MEASURED if pair else degrade
     found: list[Score] = []
     pictured = set()
     for slice_scores, shown in scores.evaluate(_pairs(truth, pair, degrade, scale), scale, methods):
@@ -94,7 +92,7 @@ def _score_slices(
         key = (shown.sample, shown.level)
         if output and key not in pictured:
             pictured.add(key)
-            name = f"{shown.sample.replace(':', '-')}-{protocol}-{shown.level + 1}-x{scale}.png"
+            name = f"{shown.sample.replace(':', '-')}-{shown.protocol}-{shown.level + 1}-x{scale}.png"
             picture.save_picture(output / name, shown)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,12 +44,11 @@ def train(
     plan = load_recipe(recipe)
     again = f"continue with: nanoct train {recipe} --data {data} --output {output} --resume"
     try:
-        slices = clean_phantoms(plan.phantoms)
         events = run(
             plan,
             data,
             output,
-            phantoms=slices,
+            phantoms=clean_phantoms(plan.phantoms),
             device=chosen,
             threads=threads,
             resume=resume,
@@ -72,10 +72,11 @@ def train(
             draw_log(output)
 
 
-def clean_phantoms(count: int) -> list[NDArray[np.float32]]:
-    """Make slices of phantoms to train on: four of each, by seeds that no evaluation uses."""
+def clean_phantoms(count: int) -> Iterator[NDArray[np.float32]]:
+    """Make slices of phantoms to train on, one after the other: four of each, by seeds that no evaluation uses."""
     from napari_nanoct.phantoms import phantom
     from napari_nanoct.training.data import normalised
 
-    volumes = (normalised(phantom((24, 384, 384), seed=FIRST_SEED + number).clean) for number in range(count))
-    return [page.copy() for volume in volumes for page in volume[3::6]]
+    for number in range(count):
+        clean = normalised(phantom((24, 384, 384), seed=FIRST_SEED + number).clean)
+        yield from (page.copy() for page in clean[3::6])

@@ -12,9 +12,10 @@ def draw_log(folder: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    steps, losses = read_columns(folder / "log.csv", ("step", "loss"))
-    if not steps:
+    log = read_columns(folder / "log.csv")
+    if not log:
         return
+    steps, losses = log["step"], log["loss"]
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     left = figure.add_subplot()
     left.plot(steps, losses, color="0.75", linewidth=0.8)
@@ -24,17 +25,17 @@ def draw_log(folder: Path) -> None:
     left.set(xlabel="step", ylabel="loss", yscale="log")
     if (folder / "validation.csv").exists():
         right = left.twinx()
-        with (folder / "validation.csv").open(newline="") as file:
-            protocols = next(csv.reader(file))[1:]
-        for protocol in protocols:
-            right.plot(*read_columns(folder / "validation.csv", ("step", protocol)), marker=".", label=protocol)
+        validation = read_columns(folder / "validation.csv")
+        judged = validation.pop("step")
+        for protocol, gains in validation.items():
+            right.plot(judged, gains, marker=".", label=protocol)
         right.set_ylabel("gain on validation slices / dB")
         right.legend(loc="lower right")
     FigureCanvasAgg(figure).print_png(folder / "log.png")
 
 
-def read_columns(path: Path, names: tuple[str, str]) -> tuple[list[float], list[float]]:
-    """Read two columns of numbers of a table with a header."""
+def read_columns(path: Path) -> dict[str, list[float]]:
+    """Read a table of numbers, a list a column by its heading; nothing where it has no rows."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [float(row[names[0]]) for row in rows], [float(row[names[1]]) for row in rows]
+    return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}

@@ -81,7 +81,8 @@ def denoise(denoiser: Denoiser, factor: int, low: Image) -> Image:
 
 def untrained(factor: int) -> dict[str, Method]:
     """Return every method without training that is installed, by name, for a factor."""
-    return {name: partial(denoise, denoiser, factor) for name, denoiser in DENOISERS.items() if name not in missing()}
+    absent = missing()
+    return {name: partial(denoise, denoiser, factor) for name, denoiser in DENOISERS.items() if name not in absent}
 
 
 def missing() -> list[str]:

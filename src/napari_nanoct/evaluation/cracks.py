@@ -24,6 +24,8 @@ OFFSET = 0.12
 SMALLEST = 12
 
 Mask = NDArray[np.bool_]
+Rows = dict[tuple[str, int, str], list[tuple[float, ...]]]
+"""Figures of slices by sample, level and method."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def score_cracks(
     methods : mapping
         By name.
     """
-    rows: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    rows: Rows = {}
     for number, one in enumerate(slices):
         height, width = (extent // factor * factor for extent in one.image.shape)
         cracks, where = one.cracks[:height, :width], one.where[:height, :width]
@@ -125,22 +127,22 @@ def score_cracks(
         low = degrade(one.image[:height, :width], protocol, level, factor, seed=2000 + number)
         for name, method in methods.items():
             found = find_cracks(method(low), where)
-            figures = _figures(cracks, found, where, middle)
-            rows.setdefault((one.sample, name), []).append(figures)
-    return [
-        CrackScore(sample, level, name, *(float(v) for v in np.mean(found, axis=0)))
-        for (sample, name), found in rows.items()
-    ]
+            rows.setdefault((one.sample, level, name), []).append(_figures(cracks, found, where, middle))
+    return _averaged(rows)
 
 
 def over_phantoms(scores: Sequence[CrackScore]) -> list[CrackScore]:
     """Average the phantoms, and their sound twins, for each level and method."""
-    groups: dict[tuple[str, int, str], list[tuple[float, ...]]] = {}
+    rows: Rows = {}
     for score in scores:
         if score.sample.startswith(PHANTOM):
             name = "mean, sound" if score.sample.endswith("sound") else "mean of phantoms"
-            groups.setdefault((name, score.level, score.method), []).append(astuple(score)[3:])
-    return [CrackScore(*key, *(float(v) for v in np.mean(figures, axis=0))) for key, figures in groups.items()]
+            rows.setdefault((name, score.level, score.method), []).append(astuple(score)[3:])
+    return _averaged(rows)
+
+
+def _averaged(rows: Rows) -> list[CrackScore]:
+    return [CrackScore(*key, *(float(v) for v in np.mean(figures, axis=0))) for key, figures in rows.items()]
 
 
 def _figures(cracks: Mask, found: Mask, where: Mask, middle: Mask | None) -> tuple[float, ...]:

@@ -42,6 +42,13 @@ class Pair:
     level: int = 0
     circle: bool = True
 
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Where figures look, of the shape of the truth; None for everywhere."""
+        from napari_nanoct.quality import circle_mask
+
+        return circle_mask((self.truth.shape[0], self.truth.shape[1])) if self.circle else None
+
 
 def degraded(truths: Iterable[TrueSlice], protocol: str, factor: int) -> Iterator[Pair]:
     """Degrade every slice at every level of a protocol; the draws differ by slice and level."""

@@ -6,12 +6,15 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_nanoct.evaluation.pairs import Pair
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Method = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps a low-resolution slice (y, x) to one on the grid of the truth, same grey values."""
@@ -72,12 +75,22 @@ def model(name: str, factor: int, device: str = "auto", precision: str = "float3
     return lambda low: enhancer.slice(low, intensity_range(open_volume(low)), np.float32)
 
 
+def bare(network: nn.Module) -> Method:
+    """Return a network on the CPU as a method: the whole slice at once, grey values as they are."""
+    import torch
+
+    def restore(low: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(network(torch.from_numpy(low)[None, None])[0, 0].numpy())
+
+    return restore
+
+
 def score_pair(pair: Pair, factor: int, methods: Mapping[str, Method]) -> tuple[list[Score], Shown]:
     """Restore one low-resolution slice by every method and score the results against its truth."""
-    from napari_nanoct.quality import circle_mask, ms_ssim, psnr, ssim
+    from napari_nanoct.quality import ms_ssim, psnr, ssim
 
-    truth = pair.truth
-    mask = circle_mask((truth.shape[0], truth.shape[1])) if pair.circle else None
+    truth, mask = pair.truth, pair.mask
     images = {name: method(pair.low) for name, method in methods.items()}
     scores = [
         Score(

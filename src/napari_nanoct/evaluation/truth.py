@@ -133,6 +133,12 @@ def _own_name(sample: str, place: str, taken: dict[str, str]) -> str:
     return next(name for name in names if taken.setdefault(name, place) == place)
 
 
+def middle(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return the middle of an image, at most ``side`` pixels high and wide."""
+    y, x = (max(extent - side, 0) // 2 for extent in image.shape)
+    return np.ascontiguousarray(image[y : y + side, x : x + side])
+
+
 def phantom_seed(source: str) -> int:
     """Return the seed in ``phantom:SEED``."""
     seed = source.removeprefix(PHANTOM)

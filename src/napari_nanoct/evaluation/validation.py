@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_nanoct.evaluation.pairs import Pair, degraded
-from napari_nanoct.evaluation.scores import baseline
-from napari_nanoct.evaluation.truth import TrueSlice
+from napari_nanoct.evaluation.protocols import PROTOCOLS
+from napari_nanoct.evaluation.scores import bare, baseline
+from napari_nanoct.evaluation.truth import TrueSlice, middle
 
 if TYPE_CHECKING:
     from torch import nn
 
 CROP = 192
-PROTOCOLS = ("bicubic", "blind", "sinogram")
 
 
 def validation_pairs(data: Path, scale: int) -> list[Pair]:
@@ -37,7 +36,7 @@ def validation_pairs(data: Path, scale: int) -> list[Pair]:
 
     truths = [TrueSlice(sample.name, sample.slices[0]) for sample in ct_samples(data, "val")]
     truths += [TrueSlice("natural", picture, False) for picture in natural_pictures(data, "val")[:2]]
-    crops = [replace(truth, image=_middle(truth.image)) for truth in truths]
+    crops = [replace(truth, image=middle(truth.image, CROP)) for truth in truths]
     return [
         pair
         for protocol in PROTOCOLS
@@ -57,25 +56,14 @@ def mean_gain(network: nn.Module, pairs: Sequence[Pair], scale: int) -> dict[str
     pairs : sequence of Pair
     scale : int
     """
-    import torch
+    from napari_nanoct.quality import psnr
 
-    from napari_nanoct.evaluation.scores import score_pair
-
-    def restore(low: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(low)[None, None])[0, 0].numpy())
-
+    before, after = baseline(scale), bare(network)
     gains: dict[str, dict[str, list[float]]] = {}
     for pair in pairs:
-        (before, after), _ = score_pair(pair, scale, {"baseline": baseline(scale), "network": restore})
-        gain = after.psnr - before.psnr
-        gains.setdefault(pair.protocol, {}).setdefault(pair.sample, []).append(gain)
+        old, new = (psnr(pair.truth, method(pair.low), 1, pair.mask) for method in (before, after))
+        gains.setdefault(pair.protocol, {}).setdefault(pair.sample, []).append(new - old)
     return {
         protocol: float(np.mean([np.mean(values) for values in samples.values()]))
         for protocol, samples in gains.items()
     }
-
-
-def _middle(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    y, x = (max(extent - CROP, 0) // 2 for extent in image.shape)
-    return np.ascontiguousarray(image[y : y + CROP, x : x + CROP])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,24 +95,34 @@ def draw_cracks(particles: Particles, rng: np.random.Generator, settings: CrackS
         Ordered by particle.
     """
     cracks: list[Crack] = []
+    for index, radius, middle, frame in _places(particles, rng, settings, settings.count):
+        if rng.random() < settings.through:
+            extent = (1.4 * radius, 1.4 * radius)
+            centre = middle + 0.35 * radius * rng.uniform(-1, 1) * frame[2]
+            cracks.append(_crack(index, "through", centre, frame, extent, rng, settings))
+            continue
+        extent = (radius * rng.uniform(0.4, 0.65), radius * rng.uniform(0.45, 0.8))
+        centre = middle + frame[0] * (radius * rng.uniform(0.35, 0.6))
+        crack = _crack(index, "radial", centre, frame, extent, rng, settings)
+        cracks.append(crack)
+        if rng.random() < settings.branch:
+            cracks.append(_branch(crack, rng, settings))
+    return cracks
+
+
+def _places(
+    particles: Particles, rng: np.random.Generator, settings: CrackSettings, count: tuple[int, int]
+) -> Iterator[tuple[int, float, NDArray[np.float64], NDArray[np.float64]]]:
+    """Draw which particles crack, fewest and most cracks each, as (particle, radius, centre, frame) of each crack.
+
+    Lazily: what the caller draws for one crack comes before the next one's frame.
+    """
     for index in np.flatnonzero(particles.radius >= settings.smallest_particle):
         if rng.random() > settings.probability:
             continue
         radius, middle = float(particles.radius[index]), particles.centre[index]
-        for _ in range(int(rng.integers(settings.count[0], settings.count[1] + 1))):
-            frame = rotations(rng, 1)[0]
-            if rng.random() < settings.through:
-                extent = (1.4 * radius, 1.4 * radius)
-                centre = middle + 0.35 * radius * rng.uniform(-1, 1) * frame[2]
-                cracks.append(_crack(int(index), "through", centre, frame, extent, rng, settings))
-                continue
-            extent = (radius * rng.uniform(0.4, 0.65), radius * rng.uniform(0.45, 0.8))
-            centre = middle + frame[0] * (radius * rng.uniform(0.35, 0.6))
-            crack = _crack(int(index), "radial", centre, frame, extent, rng, settings)
-            cracks.append(crack)
-            if rng.random() < settings.branch:
-                cracks.append(_branch(crack, rng, settings))
-    return cracks
+        for _ in range(int(rng.integers(count[0], count[1] + 1))):
+            yield int(index), radius, middle, rotations(rng, 1)[0]
 
 
 def _crack(
@@ -168,16 +179,11 @@ def draw_intergranular(
     cracks: list[Crack] = []
     if settings.intergranular[1] < 1:
         return cracks
-    for index in np.flatnonzero(particles.radius >= settings.smallest_particle):
-        if rng.random() > settings.probability:
-            continue
-        radius, middle = float(particles.radius[index]), particles.centre[index]
-        for _ in range(int(rng.integers(settings.intergranular[0], settings.intergranular[1] + 1))):
-            frame = rotations(rng, 1)[0]
-            extent = (radius * rng.uniform(0.6, 0.9), radius * rng.uniform(0.5, 0.9))
-            centre = middle + frame[0] * (radius * rng.uniform(0.2, 0.5))
-            crack = _crack(int(index), "intergranular", centre, frame, extent, rng, settings)
-            cracks.append(replace(crack, grain=settings.grain, grain_seed=grain_seed))
+    for index, radius, middle, frame in _places(particles, rng, settings, settings.intergranular):
+        extent = (radius * rng.uniform(0.6, 0.9), radius * rng.uniform(0.5, 0.9))
+        centre = middle + frame[0] * (radius * rng.uniform(0.2, 0.5))
+        crack = _crack(index, "intergranular", centre, frame, extent, rng, settings)
+        cracks.append(replace(crack, grain=settings.grain, grain_seed=grain_seed))
     return cracks
 
 

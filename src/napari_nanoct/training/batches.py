@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,8 @@ class Batches:
     recipe : Recipe
     data : Path
         Folder of the pictures.
-    phantoms : sequence of ndarray, shape (y, x)
-        Clean slices of phantoms, range 0 to 1; needed where the recipe has a share of them.
+    phantoms : iterable of ndarray, shape (y, x)
+        Clean slices of phantoms, range 0 to 1; needed where the recipe has a share of them. Taken after the pictures.
     device : torch.device, optional
         Where scans are computed; the CPU by default.
     """
@@ -37,14 +37,15 @@ class Batches:
         self,
         recipe: Recipe,
         data: Path,
-        phantoms: Sequence[NDArray[np.float32]] = (),
+        phantoms: Iterable[NDArray[np.float32]] = (),
         device: torch.device | None = None,
     ) -> None:
-        self.recipe, self.device, self.phantoms = recipe, device, list(phantoms)
+        self.recipe, self.device = recipe, device
         self.natural = natural_pictures(data, "train")
         samples = ct_samples(data, "train")
         self.ct = [page for sample in samples for page in sample.slices]
         # Every specimen counts alike, however many slices of it there are.
+        self.phantoms = list(phantoms)
         self._per_slice = np.concatenate([np.full(len(s.slices), 1 / len(s.slices)) for s in samples])
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
@@ -77,6 +78,8 @@ class Batches:
         offset = torch.from_numpy(random.uniform(*OFFSET, (len(high), 1, 1, 1)).astype(np.float32)) * (1 - gain)
         return low * gain + offset, high * gain + offset
 
-    def halo_picture(self) -> NDArray[np.float32]:
-        """Return the largest CT slice, on which the halo of a network is measured."""
-        return max(self.ct, key=lambda page: min(page.shape))
+    def halo_pictures(self) -> tuple[Tensor, Tensor]:
+        """Return the largest CT slice, clean and noisy, (y, x) each: either may reach further through a network."""
+        page = torch.from_numpy(max(self.ct, key=lambda page: min(page.shape)))
+        noisy, _ = blind(page[None, None], 1, seeded(self.recipe.seed))
+        return page, noisy[0, 0]

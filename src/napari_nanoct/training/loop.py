@@ -9,7 +9,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -169,7 +169,7 @@ def train(
     data: Path,
     output: Path,
     *,
-    phantoms: Sequence[NDArray[np.float32]] = (),
+    phantoms: Iterable[NDArray[np.float32]] = (),
     device: str = "cpu",
     threads: int | None = None,
     resume: bool = False,
@@ -187,8 +187,8 @@ def train(
     output : Path
         Folder for the state to resume from (``state.safetensors``), the logs (``log.csv``, ``validation.csv``) and the
         best averaged weights so far (``NAME.safetensors``, with their card).
-    phantoms : sequence of ndarray, shape (y, x)
-        Clean slices of ``recipe.phantoms`` phantoms, range 0 to 1.
+    phantoms : iterable of ndarray, shape (y, x)
+        Clean slices of ``recipe.phantoms`` phantoms, range 0 to 1; taken once the output and the data will do.
     device : str
         ``cpu``, ``cuda`` or ``mps``.
     threads : int, optional
@@ -302,7 +302,7 @@ def write_weights(
         "ct_slices": len(batches.ct),
         "phantoms": recipe.phantoms,
     }
-    halo = measure_halo(network, torch.from_numpy(batches.halo_picture()))
+    halo = max(measure_halo(network, picture) for picture in batches.halo_pictures())
     quality = {"validation_gain_db": {protocol: round(gain, 3) for protocol, gain in gains.items()}} if gains else {}
     card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training, quality=quality)
     return save_checkpoint(weights_path(recipe, output), network, card)
