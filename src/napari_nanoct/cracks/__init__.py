@@ -1,0 +1,1 @@
+"""Cracks: features, proposal without labels, scribble classifier, segmentation of whole volumes, measurements."""
