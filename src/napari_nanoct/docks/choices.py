@@ -9,9 +9,10 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks import layers
-from napari_nanoct.docks.controls import SHAPE, SLICES, EnhanceControls, fill_combo
+from napari_nanoct.docks.controls import SHAPE, SLICES, EnhanceControls
 from napari_nanoct.docks.preview import Request
 from napari_nanoct.docks.threads import attempt
+from napari_nanoct.docks.widgets import fill_combo
 from napari_nanoct.errors import UserError
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ NICE = 5
 class JobProcess(QObject):
     """A spawned ``nanoct`` command that prints its events as JSON lines.
 
+    `work` names what it does, in sentences about it.
+
     Signals
     -------
     progressed : Progress
@@ -43,8 +45,9 @@ class JobProcess(QObject):
     GRACE_MS = 10_000
     """How long a cancelled process may take to stop by itself before it is terminated, and then killed."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, work: str = "enhancement") -> None:
         super().__init__(parent)
+        self.work = work
         self._process = QProcess(self)
         environment = QProcessEnvironment()
         for name, value in process_environment().items():
@@ -134,7 +137,7 @@ class JobProcess(QObject):
         # A crash is also reported by `finished`; a process that never started is not.
         if error == QProcess.ProcessError.FailedToStart and not self._over:
             self._over = True
-            self.failed.emit(f"The enhancement could not start: {self._process.errorString()}.")
+            self.failed.emit(f"The {self.work} could not start: {self._process.errorString()}.")
 
     def _finish(self, code: int, status: QProcess.ExitStatus) -> None:
         self._grace.stop()
@@ -158,7 +161,7 @@ class JobProcess(QObject):
         if status == QProcess.ExitStatus.CrashExit:
             how = f"crashed (signal {code})" if code else "crashed"
             hint = "often for lack of memory; try a smaller region or another device"
-            return f"The enhancement process {how}, {hint}. The window and the data are not affected."
+            return f"The {self.work} process {how}, {hint}. The window and the data are not affected."
         words = self._errors.decode("utf-8", "replace").strip().splitlines()
         detail = f": {words[-1].strip()}" if words else " without a message"
-        return f"The enhancement process ended with exit code {code}{detail}."
+        return f"The {self.work} process ended with exit code {code}{detail}."

@@ -34,9 +34,9 @@ class VolumeRun(QObject):
     stopped = Signal(str)
     _copying = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, work: str = "enhancement") -> None:
         super().__init__(parent)
-        self.process = JobProcess(self)
+        self.process = JobProcess(self, work=work)
         self.process.progressed.connect(self._keep)
         self.process.done.connect(self._on_done)
         self.process.failed.connect(self._stop)
@@ -59,7 +59,7 @@ class VolumeRun(QObject):
     def start(self, plan: Plan) -> None:
         """Start the run; the layer is copied to disk first if it has no file."""
         self._token, self._latest = CancelToken(), None
-        self._activity = Activity("enhance")
+        self._activity = Activity(self.process.work)
         self._running = True
         self._ticker.start()
         self.progressed.emit(0, 0, "Starting…")
