@@ -100,6 +100,49 @@ def test_missing_unknown_and_misshapen_tensors_are_named(weights: Path) -> None:
             load_network(weights)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"scale": 3},
+        {"scale": "2"},
+        {"period": 0},
+        {"halo": 13},
+        {"halo": -8},
+        {"name": 7},
+        {"network": [1, 2]},
+        {"training": "long"},
+        {"sha256": None},
+    ],
+)
+def test_a_damaged_card_is_refused(weights: Path, entry: dict) -> None:
+    rewrite(weights, lambda _, card: card.update(entry))
+    with pytest.raises(UserError, match=r"mine-x2\.safetensors has an incomplete or damaged model card"):
+        read_card(weights)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"channels": [-6, 6]}, {"channels": "ab"}, {"channels": [6]}, {"blocks": [1]}, {"windows": [[2, 4, 4]]}],
+)
+def test_settings_that_make_no_network_are_refused(weights: Path, settings: dict) -> None:
+    rewrite(weights, lambda _, card: card["network"].update(settings))
+    with pytest.raises(UserError, match=r"mine-x2\.safetensors (cannot be read as UTSR weights|does not fit)"):
+        load_network(weights)
+
+
+def test_a_card_that_asks_for_terabytes_takes_none(weights: Path) -> None:
+    rewrite(weights, lambda _, card: card["network"].update(detail_channels=10**6))
+    with pytest.raises(UserError, match="does not fit the network in its card"):
+        load_network(weights)
+
+
+@pytest.mark.parametrize("entry", [{"scale": 1}, {"period": 4}])
+def test_a_card_at_odds_with_its_network_is_refused(weights: Path, entry: dict) -> None:
+    rewrite(weights, lambda _, card: card.update(entry))
+    with pytest.raises(UserError, match=r"has a card of factor \d and period \d for a network of factor 2 and period 8"):
+        load_network(weights)
+
+
 @pytest.mark.parametrize("card_of", [lambda card: card.pop("design"), lambda card: card.update(design=9)])
 def test_weights_of_another_design_are_refused(weights: Path, card_of: Callable[[dict], object]) -> None:
     rewrite(weights, lambda _, card: card_of(card))

@@ -104,14 +104,29 @@ def read_card(path: Path | str) -> Card:
         values = json.loads(metadata["card"])
         known = {entry.name for entry in fields(Card)}
         card = Card(**{"design": 1} | {key: value for key, value in values.items() if key in known})
+        if not _is_sound(card):
+            raise ValueError
     except (ValueError, TypeError, AttributeError):
-        raise UserError(f"{path} has an incomplete model card; use weights made by nanoct.") from None
+        raise UserError(f"{path} has an incomplete or damaged model card; use weights made by nanoct.") from None
     if card.design != DESIGN:
         raise UserError(
             f"{path} was made for design {card.design} of the network and this version has design {DESIGN}; train it "
             "anew, or use it with the version that made it."
         )
     return card
+
+
+def _is_sound(card: Card) -> bool:
+    """Whether the entries have their types, and those that tiles are laid by their values."""
+    return (
+        all(isinstance(value, str) for value in (card.name, card.input_range, card.licence, card.sha256))
+        and all(isinstance(value, dict) for value in (card.network, card.training, card.quality))
+        and all(isinstance(value, int) for value in (card.scale, card.period, card.halo, card.design))
+        and card.scale in (1, 2, 4)
+        and card.period > 0
+        and card.halo >= 0
+        and card.halo % card.period == 0
+    )
 
 
 def tensor_hash(path: Path) -> str:

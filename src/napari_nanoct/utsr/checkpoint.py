@@ -68,8 +68,8 @@ def load_network(path: Path | str) -> UTSR:
     Raises
     ------
     UserError
-        If the file is missing, is not safetensors, lacks its card, was altered (sha256), or its tensors do not fit the
-        network that the card describes.
+        If the file is missing, is not safetensors, lacks its card, was altered (sha256), or its tensors or the
+        rest of its card do not fit the network that the card describes.
     """
     path = Path(path)
     card = read_card(path)
@@ -79,8 +79,9 @@ def load_network(path: Path | str) -> UTSR:
         )
     try:
         tensors = load_file(path)
-        network = build(settings_from_card(card))
-    except (SafetensorError, TypeError, ValueError) as error:
+        with torch.device("meta"):  # no memory is asked for, whatever sizes the card names
+            network = build(settings_from_card(card))
+    except (SafetensorError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise UserError(f"{path} cannot be read as UTSR weights ({error}); use weights made by nanoct.") from None
     expected = {name: value.shape for name, value in network.state_dict().items()}
     found = {name: value.shape for name, value in tensors.items()}
@@ -89,5 +90,10 @@ def load_network(path: Path | str) -> UTSR:
             f"{path} does not fit the network in its card ({len(wrong)} tensors missing, unknown or of another shape, "
             f"the first is '{wrong[0]}'); use weights made by nanoct."
         )
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    if (card.scale, card.period) != (network.scale, network.period):
+        raise UserError(
+            f"{path} has a card of factor {card.scale} and period {card.period} for a network of factor "
+            f"{network.scale} and period {network.period}; use weights made by nanoct."
+        )
+    network.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
     return network.eval()
