@@ -1,0 +1,153 @@
+"""The mid-surface of a crack, as points between the voxels with a normal and an area each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_nanoct.cracks.measurement import Triple
+
+WINDOW = 3.0
+"""Standard deviation of the window that a plane is fitted in, in mean voxels."""
+
+REACH = 2.5
+"""Where the window ends, in its standard deviations."""
+
+# How far from a point on the rim of a crack the centre of gravity lies, in standard deviations: 0.8 for a straight one,
+# more for a bent one; measured on discs of 10 to 40 voxels radius so that their areas come out right.
+_RIM = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Points of a mid-surface.
+
+    Attributes
+    ----------
+    voxel
+        (n, 3) the voxel that the point is next to.
+    position
+        (n, 3) in the unit of the voxel size, from the centre of the first voxel.
+    normal
+        (n, 3) unit vectors.
+    area
+        (n,) of the part of the surface that the point stands for.
+    """
+
+    voxel: NDArray[np.intp]
+    position: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.area)
+
+    def __getitem__(self, which: slice | NDArray[np.bool_]) -> Surface:
+        return Surface(self.voxel[which], self.position[which], self.normal[which], self.area[which])
+
+
+def mean_voxel(voxel_size: Triple) -> float:
+    """Edge length of the cube that has the volume of a voxel."""
+    return float(np.prod(voxel_size)) ** (1 / 3)
+
+
+def mid_surface(
+    mask: NDArray[np.bool_], voxel_size: Triple, allowed: NDArray[np.bool_] | None = None, *, flat: bool = False
+) -> Surface:
+    """Find the mid-surface of one crack.
+
+    Around every voxel of the crack, and next to it, a plane is fitted to the crack's voxels under a Gaussian window:
+    through their centre of gravity, across the direction in which they extend least. The mid-surface passes between two
+    neighbours, along the axis nearest to the normal, where the centre of gravity changes from one side to the other (a
+    mode of the window's density: Comaniciu and Meer, IEEE PAMI 24, 2002, 603). A plane cuts each line of voxels along
+    that axis once, so that the areas add up to its own, on any grid. Cracks of more than about four standard deviations
+    of the window (12 voxels) have no middle in it.
+
+    Parameters
+    ----------
+    mask
+        (z, y, x) the crack.
+    voxel_size
+        Edge lengths (z, y, x).
+    allowed
+        Where points may lie beside the crack: not in another. Everywhere by default.
+    flat
+        The volume is one slice: cracks are taken to stand upright in it, and areas are lengths times its thickness.
+    """
+    from scipy.ndimage import binary_dilation, generate_binary_structure
+
+    size = np.array(voxel_size)
+    near = binary_dilation(mask, generate_binary_structure(3, 2))
+    if allowed is not None:
+        near &= allowed | mask
+    sigma = WINDOW * mean_voxel(voxel_size)
+    at = np.argwhere(near)
+    offset, covariance = _moments(mask, at, voxel_size, sigma)
+    if flat:
+        covariance[:, 0, 0] += sigma**2
+    axes = np.linalg.eigh(covariance)[1]
+    normal = axes[:, :, 0]
+    along = np.argmax(np.abs(normal) * size, axis=1)
+    rows = np.arange(len(at))
+    normal = normal * np.where(normal[rows, along] < 0, -1, 1)[:, None]
+    across = np.einsum("ni,ni->n", offset, normal)
+    tangential = np.linalg.norm(offset - across[:, None] * normal, axis=1)
+    upper = _neighbour(near.shape, at, along)
+    beyond = np.einsum("ni,ni->n", offset[upper], normal)
+    first = np.flatnonzero((upper >= 0) & (across >= 0) & (beyond < 0))
+    share = across[first] / (across[first] - beyond[first])
+    closer = np.where(share < 0.5, first, upper[first])
+    inside = tangential[closer] <= _RIM * sigma
+    first, share, closer = first[inside], share[inside], closer[inside]
+    axis = along[first]
+    position = at[first] * size
+    position[np.arange(len(first)), axis] += share * size[axis]
+    return Surface(at[closer], position, normal[first], float(np.prod(size)) / size[axis] / normal[first, axis])
+
+
+def _neighbour(shape: tuple[int, ...], at: NDArray[np.intp], along: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the voxels ``at`` is the next one along an axis, for each of them; -1 for none."""
+    number = np.full([length + 1 for length in shape], -1, np.intp)
+    number[tuple(at.T)] = np.arange(len(at))
+    following = at.copy()
+    following[np.arange(len(at)), along] += 1
+    return number[tuple(following.T)]
+
+
+def _moments(
+    mask: NDArray[np.bool_], at: NDArray[np.intp], voxel_size: Triple, sigma: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre of gravity (n, 3) and covariance (n, 3, 3) of a mask about each voxel ``at``, under a Gaussian window.
+
+    The moments are products of one-dimensional ones: along z and y they are filtered, along x they are summed at the
+    wanted voxels alone.
+    """
+    from scipy.ndimage import correlate1d
+
+    kernels = []
+    for size in voxel_size:
+        radius = int(REACH * sigma / size)
+        u = size * np.arange(-radius, radius + 1)
+        weight = np.exp(-(u**2) / (2 * sigma**2))
+        kernels.append([(weight * u**p).astype(np.float32) for p in range(3)])
+    reach = len(kernels[2][0]) // 2
+    columns = at[:, 2, None] + np.arange(2 * reach + 1)
+    found = {}
+    for p in range(3):
+        plane = correlate1d(mask.astype(np.float32), kernels[0][p], axis=0, mode="constant")
+        for q in range(3 - p):
+            rows = correlate1d(plane, kernels[1][q], axis=1, mode="constant")
+            lines = np.pad(rows, ((0, 0), (0, 0), (reach, reach)))[at[:, 0, None], at[:, 1, None], columns]
+            for r in range(3 - p - q):
+                found[p, q, r] = (lines @ kernels[2][r]).astype(np.float64)
+    total = np.maximum(found[0, 0, 0], 1e-12)
+    offset = np.stack([found[1, 0, 0], found[0, 1, 0], found[0, 0, 1]], axis=1) / total[:, None]
+    second = [
+        [found[2, 0, 0], found[1, 1, 0], found[1, 0, 1]],
+        [found[1, 1, 0], found[0, 2, 0], found[0, 1, 1]],
+        [found[1, 0, 1], found[0, 1, 1], found[0, 0, 2]],
+    ]
+    covariance = np.stack([np.stack(row, axis=1) for row in second], axis=1) / total[:, None, None]
+    return offset, covariance - offset[:, :, None] * offset[:, None, :]
