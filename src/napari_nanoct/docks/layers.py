@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import dask.array as da
     from napari.components import Dims
-    from napari.layers import Image, Layer, Shapes
+    from napari.layers import Image, Labels, Layer, Shapes
 
 Crop = tuple[int, int, int, int]
 
@@ -47,6 +47,19 @@ def layer_volume(layer: Layer | None) -> Volume:
     levels = tuple(_stack(level, image.name) for level in (image.data if image.multiscale else (image.data,)))
     source = image.metadata.get("source") or image.source.path or "array"
     return Volume(levels[0], layer_geometry(image), str(source), image.name, levels)
+
+
+def labels_volume(layer: Labels) -> Volume:
+    """Return the (z, y, x) volume of labels that a Labels layer shows, as `layer_volume` does for images.
+
+    Raises
+    ------
+    UserError
+        If the layer has more than three axes.
+    """
+    levels = tuple(_stack(level, layer.name) for level in (layer.data if layer.multiscale else (layer.data,)))
+    source = layer.metadata.get("source") or layer.source.path or "array"
+    return Volume(levels[0], layer_geometry(layer), str(source), layer.name, levels)
 
 
 def _image(layer: Layer | None) -> Image:
@@ -104,7 +117,7 @@ def _reading(level: Any) -> dict[str, Any]:
     return {"chunks": chunks, "name": False, "inline_array": True}
 
 
-def layer_geometry(layer: Image) -> Geometry:
+def layer_geometry(layer: Image | Labels) -> Geometry:
     """Return voxel size, origin and unit of the layer's last three axes, all in the unit of x.
 
     A 2-D layer gets its pixel's height as its thickness.
@@ -203,6 +216,13 @@ def _world_factors(layer: Layer, dims: Dims) -> np.ndarray:
     if not world or len(world) < layer.ndim:
         return np.ones(layer.ndim)
     return np.array([unit_factor(w, u) for w, u in zip(world[-layer.ndim :], layer.units, strict=True)])
+
+
+def world_point(layer: Image | Labels, dims: Dims, position: Sequence[float]) -> list[float]:
+    """Return the viewer's coordinates of a position (z, y, x) in the unit and place of `layer_geometry`."""
+    _, factors = _unit_factors(layer)
+    to_world = _world_factors(layer, dims)[-3:]
+    return [float(p) / f / w for p, f, w in zip(position, factors, to_world, strict=True)]
 
 
 def shape_crop(shapes: Shapes | None, layer: Image, dims: Dims) -> Crop:
