@@ -98,7 +98,7 @@ def profiles(
     from scipy.ndimage import map_coordinates
 
     unit = mean_voxel(voxel_size)
-    distance = np.arange(round(REACH / STEP) + 1) * STEP * unit
+    distance = np.arange(round(REACH / STEP) + 1, dtype=np.float64) * (STEP * unit)
     at = places(surface, distance, voxel_size)
     nearest = np.rint(at).astype(np.intp)
     limit = np.array(labels.shape)[:, None, None, None]

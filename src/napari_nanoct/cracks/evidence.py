@@ -31,6 +31,14 @@ FEWEST = 4
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A part of the original in memory: grey values (z, y, x) and where they lie."""
+
+    grey: NDArray[np.float32]
+    geometry: Geometry
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """Sums of the original's values for each crack (rows), on the mid-surface (first) and the parallel ones."""
 
@@ -72,14 +80,14 @@ def _ratio(contrast: float, noise: float) -> float:
 
 
 def read_original(
-    original: Volume, sign: int, surface: Surface, lines: Profiles, corner: NDArray[np.float64], geometry: Geometry
+    original: Part, sign: int, surface: Surface, lines: Profiles, corner: NDArray[np.float64], geometry: Geometry
 ) -> NDArray[np.float64]:
     """Values of the original (points, 1 + 12) at a mid-surface and on the parallel ones; NaN where there is none.
 
     Parameters
     ----------
     original
-        Grey values on any grid, those of the block alone (`around`).
+        Grey values around the points, on any grid.
     sign
         They are multiplied by it.
     surface, lines
@@ -101,18 +109,18 @@ def read_original(
     world = surface.position[:, None] + surface.normal[:, None] * steps[:, :, None] + corner
     at = np.rint((world * factor - there.origin) / there.voxel_size).astype(np.intp)
     valid = np.concatenate([np.ones((len(surface), 1), bool), free.reshape(len(surface), -1)], axis=1)
-    valid &= ((at >= 0) & (at < np.array(original.shape))).all(axis=2)
+    valid &= ((at >= 0) & (at < np.array(original.grey.shape))).all(axis=2)
     values = np.full(valid.shape, np.nan)
-    values[valid] = sign * np.asarray(original.data, np.float64)[tuple(at[valid].T)]
+    values[valid] = sign * original.grey[tuple(at[valid].T)].astype(np.float64)
     return values
 
 
-def around(original: Volume, low: NDArray[np.float64], high: NDArray[np.float64], unit: str) -> Volume:
-    """The part of the original between two points in world coordinates of that unit, read into memory; may be empty."""
+def around(original: Volume, low: NDArray[np.float64], high: NDArray[np.float64], unit: str) -> Part:
+    """Read what the original has between two points in world coordinates of that unit; may be empty."""
     there = original.geometry
     factor = convert(1.0, unit, there.unit)
     ends = [np.rint((end * factor - there.origin) / there.voxel_size).astype(int) for end in (low, high)]
     start, stop = (np.clip(end, 0, original.shape) for end in (ends[0] - 1, ends[1] + 2))
     z, y, x = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
     part = np.asarray(original.data[z, y, x], np.float32)
-    return Volume(part, there.cropped(z.start, y.start, x.start))
+    return Part(part, there.cropped(z.start, y.start, x.start))

@@ -165,8 +165,8 @@ def _whole(
     share = 1 / volume if volume else 0.0
     filled = np.flatnonzero(sums.shown)
     bins = int(filled[-1]) + 1 if len(filled) else 1
-    both = [faces.all(axis=0) for faces in census.faces.values()]
-    through = [bool(n > 1 and any(faces[axis] for faces in both)) for axis, n in enumerate(image.shape)]
+    both = np.array([faces.all(axis=0) for faces in census.faces.values()]).reshape(-1, 3).any(axis=0)
+    through = [bool(reached and n > 1) for reached, n in zip(both, image.shape, strict=True)]
     return Whole(
         count=len(cracks),
         volume=volume,

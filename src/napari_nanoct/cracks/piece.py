@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_nanoct.cracks import aperture
 from napari_nanoct.cracks.aperture import Levels
 from napari_nanoct.cracks.census import Block
-from napari_nanoct.cracks.evidence import around, read_original
+from napari_nanoct.cracks.evidence import Part, around, read_original
 from napari_nanoct.cracks.measurement import Triple
 from napari_nanoct.cracks.surface import Surface, mean_voxel, mid_surface
 from napari_nanoct.volumes import Geometry, Volume
@@ -57,7 +57,7 @@ class Piece:
     closed: NDArray[np.bool_]
     pores: NDArray[np.bool_] | None
     sign: int
-    original: Volume | None
+    original: Part | None
     flat: bool
 
     @property
@@ -141,7 +141,7 @@ def _crack(
     found = replace(found, voxel=found.voxel + start, position=found.position + start * size)
     beyond = np.ceil(_BEYOND * mean_voxel(size) / np.array(size))
     found = found[_within(found.voxel, piece.block, beyond)]
-    opening, original = np.empty(len(found)), np.empty((len(found), 0))
+    opening = np.empty(len(found))
     rows = []
     for first in range(0, len(found), _POINTS):
         some = found[slice(first, first + _POINTS)]

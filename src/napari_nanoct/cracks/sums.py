@@ -68,16 +68,18 @@ class Sums:
     @classmethod
     def empty(cls, rows: int) -> Sums:
         """Nothing yet, for a number of cracks."""
-        one = [np.zeros(rows) for _ in range(4)]
         return cls(
-            *one,
-            np.zeros((rows, 3)),
-            np.zeros((rows, 3, 3)),
-            np.zeros((rows, 3, 3)),
-            np.full((rows, _DIRECTIONS, 2), -np.inf),
-            np.zeros((rows, len(_BINS) - 1), np.float32),
-            np.zeros(len(SHOWN) - 1),
-            np.zeros((len(INCLINATIONS) - 1, len(AZIMUTHS) - 1)),
+            area=np.zeros(rows),
+            known=np.zeros(rows),
+            opening=np.zeros(rows),
+            widest=np.zeros(rows),
+            first=np.zeros((rows, 3)),
+            second=np.zeros((rows, 3, 3)),
+            normals=np.zeros((rows, 3, 3)),
+            far=np.full((rows, _DIRECTIONS, 2), -np.inf),
+            spread=np.zeros((rows, len(_BINS) - 1), np.float32),
+            shown=np.zeros(len(SHOWN) - 1),
+            orientation=np.zeros((len(INCLINATIONS) - 1, len(AZIMUTHS) - 1)),
         )
 
     def add(self, row: int, surface: Surface, aperture: Float, unit: float) -> None:

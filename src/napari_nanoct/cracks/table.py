@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from napari_nanoct.cracks.measurement import Crack, Measurement, Whole
@@ -151,11 +152,10 @@ def _whole_rows(measurement: Measurement, sources: Mapping[str, str]) -> Iterato
 
 
 def _histograms(whole: Whole, unit: str) -> Iterator[tuple[Cell, ...]]:
-    edges = whole.aperture_edges
-    for low, high, area in zip(edges[:-1], edges[1:], whole.aperture_area, strict=True):
+    for (low, high), area in zip(pairwise(whole.aperture_edges), whole.aperture_area, strict=True):
         yield f"area of aperture {low:.4g} to {high:.4g} {unit}", _number(float(area)), f"{unit}2"
     tilts, azimuths = whole.inclination_edges, whole.azimuth_edges
-    for row, (low, high) in enumerate(zip(tilts[:-1], tilts[1:], strict=True)):
-        for column, (start, stop) in enumerate(zip(azimuths[:-1], azimuths[1:], strict=True)):
+    for row, (low, high) in enumerate(pairwise(tilts)):
+        for column, (start, stop) in enumerate(pairwise(azimuths)):
             name = f"area of inclination {low:.1f} to {high:.1f}, azimuth {start:.0f} to {stop:.0f} degrees"
             yield name, _number(float(whole.orientation_area[row, column])), f"{unit}2"
