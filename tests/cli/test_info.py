@@ -43,7 +43,7 @@ def test_table_of_an_enhanced_volume(enhanced: Path) -> None:
         "uint16",
         "0.1 x 0.05 x 0.05 µm (z, y, x)",
         "0, -0.0125, -0.0125 µm",
-        "2.88 MB",
+        "2.9 MB",
         "16 x 150 x 150",
         "5 to 995",
         "run: model.name",

@@ -19,7 +19,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from napari_nanoct.utsr import PRESETS, Card, build, save_checkpoint
 
     network = build(PRESETS["tiny"], 2)
-    card = Card("my-cathodes", 2, 8, 32, {}, {"data": {"ct": 12}, "steps": 500}, {"val": {"psnr": 31.23456}})
+    training = {"data": {"ct": 12}, "steps": 500, "stages": [{"rate": 0.001, "patch": 64}, {"rate": 1e-4}], "start": ""}
+    card = Card("my-cathodes", 2, 8, 32, {}, training, {"val": {"psnr": 31.23456}})
     save_checkpoint(tmp_path / "mine.safetensors", network, card)
     (tmp_path / "other.safetensors").write_bytes(b"PK not weights")
     monkeypatch.setenv("NANOCT_MODELS", str(tmp_path))
@@ -31,7 +32,7 @@ def test_cards_are_listed(folder: Path) -> None:
     assert result.exit_code == 0
     assert "my-cathodes x2" in result.stdout
     assert str(folder / "mine.safetensors") in result.stdout
-    assert "data (ct 12), steps 500" in result.stdout
+    assert "training  data (ct 12), steps 500, stages (rate 0.001, patch 64) (rate 0.0001)\n" in result.stdout
     assert "val (psnr 31.23)" in result.stdout
     assert "windows repeat every 8 pixels, tiles overlap by 32" in result.stdout
     assert "other" not in result.stdout

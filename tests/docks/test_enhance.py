@@ -399,13 +399,10 @@ def test_box_follows_the_layers(open_dock: Callable, tomogram: np.ndarray) -> No
     assert dock.ui.last.value() == 2
 
 
-def test_time_and_size_in_words() -> None:
+def test_time_in_words() -> None:
     assert [dock_module.time_text(s) for s in (0, 89, 95, 5399, 7200)] == [
         "1 s", "89 s", "2 min", "90 min", "2.0 h",
     ]  # fmt: skip
-    from napari_nanoct.docks.plan import size_text
-
-    assert [size_text(n) for n in (12, 1500, 25e6, 1.2e9, 3e13)] == ["12 bytes", "1.5 kB", "25 MB", "1.2 GB", "30.0 TB"]
 
 
 def test_tiff_opened_by_napari_itself_is_passed_by_path(

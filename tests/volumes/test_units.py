@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_nanoct.volumes.units import METRES, SYMBOLS, convert, unit_name
+from napari_nanoct.volumes.units import METRES, SYMBOLS, convert, size_text, unit_name
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,7 @@ def test_convert() -> None:
     assert convert(0.1, "micrometer", "nanometer") == 100.0
     assert convert(2.0, "nanometer", "nanometer") == 2.0
     assert convert(3.0, "pixel", "nanometer") == 3.0
+
+
+def test_size_in_words() -> None:
+    assert [size_text(n) for n in (12, 1500, 25e6, 1.2e9, 3e13)] == ["12 bytes", "1.5 kB", "25 MB", "1.2 GB", "30.0 TB"]

@@ -54,7 +54,7 @@ def _print_table(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from napari_nanoct.volumes.units import SYMBOLS
+    from napari_nanoct.volumes.units import SYMBOLS, size_text
 
     unit = SYMBOLS[facts["unit"]] if facts["unit"] else "pixel"
     size, origin, (low, high) = facts["voxel_size"], facts["origin"], facts["intensity_range"]
@@ -68,7 +68,7 @@ def _print_table(facts: dict[str, Any]) -> None:
         ("type", facts["dtype"]),
         ("voxel size", voxel),
         ("origin", f"{_numbers(origin, ', ')} {unit} (z, y, x)"),
-        ("size", _bytes(facts["gigabytes"])),
+        ("size", size_text(1e9 * facts["gigabytes"])),
         ("pyramid", ", ".join(" x ".join(str(n) for n in shape) for shape in facts["levels"][1:]) or "none"),
         ("intensity", f"{low:.6g} to {high:.6g} (0.5 % and 99.5 % of a sample)"),
     ]
@@ -87,10 +87,6 @@ def _print_table(facts: dict[str, Any]) -> None:
 
 def _numbers(values: list[float], between: str = " x ") -> str:
     return between.join(f"{value:.6g}" for value in values)
-
-
-def _bytes(gigabytes: float) -> str:
-    return f"{gigabytes:.3g} GB" if gigabytes >= 0.1 else f"{gigabytes * 1000:.3g} MB"
 
 
 def _flat(record: dict[str, Any], above: str = "") -> list[tuple[str, str]]:

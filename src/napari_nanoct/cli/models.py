@@ -51,13 +51,13 @@ def _show(path: Path, card: Card) -> None:
 
 
 def _sentence(values: Mapping[str, Any]) -> str:
-    """Return nested values on one line: ``psnr 31.2, data (ct 12, natural 400)``."""
-    parts = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            parts.append(f"{name} ({_sentence(value)})")
-        elif isinstance(value, list):
-            parts.append(f"{name} {' '.join(map(str, value))}")
-        else:
-            parts.append(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}")
-    return ", ".join(parts)
+    """Return nested values on one line: ``psnr 31.2, data (ct 12, natural 400)``; empty ones are left out."""
+    return ", ".join(f"{name} {_words(value)}" for name, value in values.items() if value not in ("", [], {}, None))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({_sentence(value)})"
+    if isinstance(value, list):
+        return " ".join(map(_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

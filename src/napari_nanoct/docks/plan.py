@@ -16,6 +16,7 @@ from napari_nanoct.enhance.settings import EnhanceSettings
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Progress
 from napari_nanoct.volumes import OmeZarrWriter
+from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
     from napari_nanoct.docks.preview import Request
@@ -121,15 +122,6 @@ def copy_layer(plan: Plan, cancel: CancelToken, report: Callable[[Progress], Non
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return path
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes for people: ``"1.2 GB"``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.{0 if size >= 10 or unit == 'bytes' else 1}f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def time_text(seconds: float) -> str:

@@ -62,6 +62,7 @@ def run(
         If the token was cancelled; likewise.
     """
     from napari_nanoct.volumes import OmeZarrWriter, fingerprint, intensity_range, open_volume
+    from napari_nanoct.volumes.units import size_text
 
     start = time.perf_counter()
     cancel = cancel or CancelToken()
@@ -72,7 +73,7 @@ def run(
     target = find_target(settings, volume, enhancer.scale)
     if (free := free_bytes(target.path)) is not None and free < target.nbytes:
         raise UserError(
-            f"{target.path} needs about {target.nbytes / 1e9:.1f} GB and its disk has {free / 1e9:.1f} GB left; "
+            f"{target.path} needs about {size_text(target.nbytes)} and its disk has {size_text(free)} left; "
             "choose another disk, fewer slices, or a crop"
         )
     depth = target.shape[0]

@@ -1,4 +1,4 @@
-"""Names of length units as OME-NGFF wants them."""
+"""Names of length units as OME-NGFF wants them, and sizes on disk for people."""
 
 from __future__ import annotations
 
@@ -63,3 +63,12 @@ def convert(value: float, unit: str, into: str) -> float:
         return value
     # 0.1 micrometer is 100 nanometer, not 99.99999999999999
     return float(f"{value * METRES[unit] / METRES[into]:.12g}")
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for people: ``"1.2 GB"``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.{0 if size >= 10 or unit == 'bytes' else 1}f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
