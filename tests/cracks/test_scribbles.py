@@ -97,6 +97,7 @@ def test_versions_grow_with_changes_alone() -> None:
     assert [store.version(z) for z in range(4)] == [0, 1, 1, 0]
     store[2] = 0
     assert [store.version(z) for z in range(4)] == [0, 1, 2, 0]
+    assert store.edits == 3
 
 
 def test_memory_holds_few_slices_but_all_that_has_changed(tmp_path: Path) -> None:

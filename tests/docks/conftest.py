@@ -25,7 +25,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     paths = {}
-    for scale in (1, 2):
+    for scale in (1, 2, 4):
         network = build(PRESETS["tiny"], scale=scale)
         for value in network.parameters():  # a fresh network adds nothing to its input: make it do something
             torch.nn.init.normal_(value, std=0.1)
@@ -71,3 +71,22 @@ def choose_model(dock: object, name: str) -> None:
     position = dock.ui.model.findText(name)
     assert position >= 0
     dock.ui.model.setCurrentIndex(position)
+
+
+@pytest.fixture
+def open_cracks(make_napari_viewer: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Return a function that opens the cracks dock in a viewer; what goes to the home folder goes to a new one."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+
+    def open_it(viewer: object = None) -> tuple:
+        from napari_nanoct.docks.cracks import CracksDock
+
+        viewer = viewer or make_napari_viewer()
+        dock = CracksDock(viewer)
+        viewer.window.add_dock_widget(dock, name="Cracks")
+        return viewer, dock
+
+    return open_it

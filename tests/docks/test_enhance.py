@@ -56,7 +56,7 @@ def _run(qtbot: QtBot, viewer, dock) -> object:
     return viewer.layers[-1]
 
 
-@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("factor", [1, 2, 4])
 @pytest.mark.parametrize("region", ["all", "box"])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_preview_is_what_the_volume_run_gives(
@@ -109,6 +109,10 @@ def test_before_and_after(open_dock: Callable, tomogram: np.ndarray, qtbot: QtBo
     assert newer.translate[0] == 4
     assert not np.array_equal(newer.data, old)
     assert [x.name for x in viewer.layers] == ["scan", "scan preview", labels.name]
+    viewer.add_image(tomogram, name="truth")  # would cover a preview that stays where it is
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("scan"))
+    _preview(qtbot, dock)
+    assert [x.name for x in viewer.layers] == ["scan", labels.name, "truth", "scan preview"]
     assert dock.ui.image == layer
     viewer.layers.remove("scan preview")
     assert not dock.ui.after.isEnabled()
@@ -307,6 +311,7 @@ def test_no_command_for_a_layer_that_is_not_on_disk(open_dock: Callable, tomogra
 
 def test_refusals_stand_in_the_status_line(open_dock: Callable, tomogram: np.ndarray) -> None:
     viewer, dock = open_dock()
+    assert "Open a tomogram" in dock.ui.status.text()
     for act in (dock.preview, dock.propose, dock.copy_command):
         dock.ui.status.clear()
         act()

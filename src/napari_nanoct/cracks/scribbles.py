@@ -104,6 +104,12 @@ class ScribbleStore:
         """Return a number that grows with every change of slice `z`."""
         return self._versions.get(z, 0)
 
+    @property
+    def edits(self) -> int:
+        """A number that grows with every change of any slice."""
+        with self._lock:
+            return sum(self._versions.values())
+
     def labelled_slices(self) -> tuple[int, ...]:
         """Return the indices of the slices with a label, in order; looks at names of chunks, not into them."""
         with self._lock:

@@ -61,6 +61,7 @@ class EnhanceChoices(EnhanceControls):
             field.connect(self.changed)
         self._fill_models()
         self._update_layers()
+        self._layer_chosen()
 
     @property
     def image(self) -> Image | None:

@@ -126,17 +126,26 @@ class EnhanceDock(QWidget):
                 setattr(shown, name, value)
         else:
             self._add_preview(picture, layer, name=f"{layer.name} preview", metadata=about, **place)
+        self._raise(self.preview_layer)
         self._offer(self.preview_layer)
         self.ui.status.setText(f"Slice {z} enhanced with {Path(request.model).name} ×{request.scale}.")
 
     def _add_preview(self, picture: Any, layer: Image, **options: Any) -> None:
-        """Add the preview right above its layer, in place of that of another; the same layers stay selected."""
+        """Add the preview in place of that of another layer; the same layers stay selected."""
         stack, active = self.viewer.layers, plain(self.viewer.layers.selection.active)
         if self.preview_layer is not None:
             stack.remove(self.preview_layer)
         self.preview_layer = plain(self.viewer.add_image(picture, **options, **layers.look(layer)))
-        stack.move(len(stack) - 1, stack.index(layer) + 1)
         stack.selection.active = active if active in stack else layer
+
+    def _raise(self, layer: Any) -> None:
+        """Put the layer above all image layers, which would hide it, and below what is drawn over them."""
+        from napari.layers import Image
+
+        stack = self.viewer.layers
+        place = stack.index(layer)
+        under = [i for i, other in enumerate(stack) if isinstance(other, Image) and i != place]
+        stack.move(place, max(under) + 1)
 
     def _offer(self, layer: Any) -> None:
         """Let the before/after box switch this layer, which is shown now."""

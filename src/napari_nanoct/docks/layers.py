@@ -225,6 +225,12 @@ def world_point(layer: Image | Labels, dims: Dims, position: Sequence[float]) ->
     return [float(p) / f / w for p, f, w in zip(position, factors, to_world, strict=True)]
 
 
+def show_slice(layer: Image | Labels, dims: Dims, z: int) -> None:
+    """Let the viewer show slice `z` of the layer."""
+    place = layer_geometry(layer).cropped(z).origin
+    dims.set_point(dims.ndim - 3, world_point(layer, dims, place)[0])
+
+
 def shape_crop(shapes: Shapes | None, layer: Image, dims: Dims) -> Crop:
     """Return ``(y0, y1, x0, x1)``, ends excluded: the layer's pixels that a shape's bounding box touches.
 

@@ -19,6 +19,8 @@ from napari_nanoct.volumes import OmeZarrWriter
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
+    from napari_nanoct.cracks.segment import SegmentSettings
+    from napari_nanoct.docks.crack_run import SegmentPlan
     from napari_nanoct.docks.preview import Request
     from napari_nanoct.enhance import Estimate
     from napari_nanoct.enhance.settings import Precision
@@ -99,7 +101,7 @@ def make_plan(request: Request, cancel: CancelToken) -> Plan:
     return Plan(request, replace(settings, precision=cast("Precision", found.precision)), found, replaces)
 
 
-def copy_layer(plan: Plan, cancel: CancelToken, report: Callable[[Progress], None]) -> Path:
+def copy_layer(plan: Plan | SegmentPlan, cancel: CancelToken, report: Callable[[Progress], None]) -> Path:
     """Stream the layer to a temporary OME-Zarr beside the output, slab by slab, and return its path.
 
     The caller removes its parent folder; after an error or a cancel it is removed here.
@@ -133,6 +135,6 @@ def time_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def run_settings(plan: Plan, file: str) -> EnhanceSettings:
+def run_settings(plan: Plan | SegmentPlan, file: str) -> EnhanceSettings | SegmentSettings:
     """Return the settings of the process, reading `file`."""
     return replace(plan.settings, input=file)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.docks.activity import Activity
-from napari_nanoct.docks.plan import Plan, copy_layer, run_settings, time_text
+from napari_nanoct.docks.plan import copy_layer, run_settings, time_text
 from napari_nanoct.docks.process import JobProcess
 from napari_nanoct.docks.threads import Outcome, in_thread
 from napari_nanoct.jobs import CancelToken, Done, Progress
+
+if TYPE_CHECKING:
+    from napari_nanoct.docks.crack_run import SegmentPlan
+    from napari_nanoct.docks.plan import Plan
 
 
 class VolumeRun(QObject):
@@ -56,7 +61,7 @@ class VolumeRun(QObject):
         """Whether a run was started and has not ended."""
         return self._running
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: Plan | SegmentPlan) -> None:
         """Start the run; the layer is copied to disk first if it has no file."""
         self._token, self._latest = CancelToken(), None
         self._activity = Activity(self.process.work)
@@ -93,7 +98,7 @@ class VolumeRun(QObject):
         self.process.end()
         self._clean()
 
-    def _copied(self, plan: Plan, outcome: Outcome) -> None:
+    def _copied(self, plan: Plan | SegmentPlan, outcome: Outcome) -> None:
         self._copy = outcome.value
         if self._token.cancelled:
             self._on_cancelled()

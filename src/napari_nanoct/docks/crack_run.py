@@ -1,0 +1,289 @@
+"""Segment the whole volume: what the run will do, the spawned process, and its result as a layer."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QApplication
+
+from napari_nanoct.docks.crack_controls import CLASSIFIER
+from napari_nanoct.docks.layers import layer_file
+from napari_nanoct.docks.plan import time_text
+from napari_nanoct.docks.reader import layer_data
+from napari_nanoct.docks.threads import Latest, Outcome, attempt
+from napari_nanoct.docks.volume_run import VolumeRun
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs import CancelToken, Done
+from napari_nanoct.volumes import OmeZarrWriter
+from napari_nanoct.volumes.units import size_text
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from napari_nanoct.cracks.classifier import CrackClassifier
+    from napari_nanoct.cracks.scribbles import ScribbleStore
+    from napari_nanoct.cracks.segment import SegmentSettings
+    from napari_nanoct.docks.crack_choices import CrackChoices, Request
+    from napari_nanoct.docks.crack_teacher import Teacher
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentPlan:
+    """A segmentation of a volume, ready to start.
+
+    Attributes
+    ----------
+    request : Request
+        What the controls asked for.
+    settings : SegmentSettings
+        Of the process; its input is the layer's file, or "" while there is none.
+    classifier : CrackClassifier or None
+        To be written where the settings say; None for the proposal.
+    replaces : str
+        What is at the output and will be replaced: "whole", "part" (half-written) or "" (nothing).
+    """
+
+    request: Request
+    settings: SegmentSettings
+    classifier: CrackClassifier | None
+    replaces: Literal["", "whole", "part"]
+
+    def question(self) -> str:
+        """Return what the user should know before the start, one line each."""
+        request, settings = self.request, self.settings
+        free = free_bytes(Path(settings.output).parent)
+        how = f"By the proposal, sensitivity {request.sensitivity:g}"
+        if self.classifier is not None:
+            how = f"By the classifier, kept as {settings.classifier}: from {request.high:g} down to {request.low:g}"
+        need = 4 * int(request.volume.data.size) + (0 if settings.input else request.volume.nbytes)
+        lines = [
+            f"Writes {settings.output}",
+            how,
+            f"{' × '.join(map(str, request.volume.shape))} voxels (z, y, x)",
+            f"Disk: {size_text(need)} at most, labels take much less; {size_text(free)} free",
+        ]
+        if not settings.input:
+            lines.append("The layer is not on disk: it is copied beside the output first, and the copy removed after.")
+        if self.replaces == "whole":
+            lines.append("⚠ What is at the output now will be replaced.")
+        if self.replaces == "part":
+            lines.append("⚠ A half-written result, of a run that stopped or is still going on, will be replaced.")
+        return "\n".join(lines)
+
+    def save_classifier(self) -> None:
+        """Write the classifier that the run reads."""
+        if self.classifier is not None and self.settings.classifier:
+            Path(self.settings.output).parent.mkdir(parents=True, exist_ok=True)
+            self.classifier.save(Path(self.settings.classifier))
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space on the disk of a folder that need not exist yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def make_plan(
+    request: Request, method: str, source: tuple[Teacher | None, ScribbleStore | None, CrackClassifier | None],
+    cancel: CancelToken,
+) -> SegmentPlan:  # fmt: skip
+    """Find the files of layer and mask, and learn the classifier; may take seconds, so call it in a thread."""
+    from napari_nanoct.cracks.segment import SegmentSettings
+
+    if not request.output.strip():
+        raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
+    output = Path(request.output).expanduser().absolute()
+    if output.suffix != ".zarr":
+        output = output.with_name(output.name + ".ome.zarr")
+    half = output.with_name(output.name + ".partial").exists()
+    replaces: Literal["", "whole", "part"] = "whole" if output.exists() else "part" if half else ""
+    teacher, store, loaded = source
+    classifier = None
+    if method == CLASSIFIER:
+        if teacher is None:
+            raise UserError("There is no layer to segment; choose one first.")
+        classifier = teacher.classifier(store, loaded, cancel)
+    stem = output.name.removesuffix(".zarr").removesuffix(".ome")
+    settings = SegmentSettings(
+        input=layer_file(request.volume) or "",
+        output=str(output),
+        classifier=str(output.with_name(f"{stem}.classifier.json")) if classifier is not None else None,
+        sensitivity=request.sensitivity,
+        mask=_mask_file(request, output, cancel),
+        dark=request.dark,
+        overwrite=bool(replaces),
+    )
+    cancel.check()
+    return SegmentPlan(request, settings, classifier, replaces)
+
+
+class SegmentRun(QObject):
+    """Wires the buttons that segment the whole volume.
+
+    Signals
+    -------
+    segmented : Image, Request, (data, options)
+        A run has ended well: the layer that was segmented, what was asked for, and the labels.
+
+    Parameters
+    ----------
+    ui : CrackChoices
+        Buttons, question, progress and status line.
+    source : callable
+        Returns the volume's teacher, its scribbles and the classifier that was loaded.
+    """
+
+    segmented = Signal(object, object, object)
+
+    def __init__(self, viewer: napari.Viewer, ui: CrackChoices, source: Callable[[], Any]) -> None:
+        super().__init__()
+        self.viewer, self.ui = viewer, ui
+        self.plan: SegmentPlan | None = None
+        self.process = VolumeRun(work="segmentation")
+        self._source = source
+        self._started: tuple[Request, Image] | None = None
+        self._planning, self._opening = Latest(), Latest()
+        ui.changed.connect(self.withdraw)
+        ui.segment.clicked.connect(self.propose)
+        ui.copy.clicked.connect(self.copy_command)
+        ui.start.clicked.connect(self.start)
+        ui.back.clicked.connect(self.withdraw)
+        ui.cancel.clicked.connect(self.process.cancel)
+        self.process.progressed.connect(ui.show_progress)
+        self.process.done.connect(self._finished)
+        self.process.stopped.connect(self.stopped)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run was started and has not ended."""
+        return self.process.running
+
+    def propose(self) -> None:
+        """Work out what a run takes, and ask whether to start it."""
+        self._make_plan(self._ask)
+
+    def copy_command(self) -> None:
+        """Put the shell line of the run on the clipboard, and the classifier where the line says."""
+        self._make_plan(self._copy)
+
+    def start(self) -> None:
+        """Start the run that was proposed."""
+        plan, image = self.plan, self.ui.image
+        if plan is None or image is None or self.running:
+            return
+        self.withdraw()
+        written = attempt(plan.save_classifier)
+        self.ui.status.setText(written.problem or "")
+        if written.problem is None:
+            self._started = (plan.request, image)
+            self.ui.set_busy(True)
+            self.process.start(plan)
+
+    def withdraw(self) -> None:
+        """Take the question back: what was asked for has changed, or the user said no."""
+        self._planning.cancel()
+        self.plan = None
+        self.ui.confirmation.hide()
+
+    def stopped(self, sentence: str) -> None:
+        """Show that no run is going on, and why."""
+        self.ui.set_busy(False)
+        self.ui.status.setText(sentence)
+
+    def end(self) -> None:
+        """Stop at once and clean up, for when the window or the dock goes."""
+        self._planning.cancel()
+        self._opening.cancel()
+        self.process.end()
+
+    def _make_plan(self, then: Callable[[SegmentPlan], None]) -> None:
+        if self.running:
+            return
+        self.withdraw()
+        try:
+            request = self.ui.request()
+        except UserError as error:
+            self.ui.status.setText(str(error))
+            return
+        self.ui.status.setText("Working out what to do…")
+
+        def planned(outcome: Outcome) -> None:
+            self.ui.status.setText(outcome.problem or "")
+            if outcome.value is not None:
+                then(outcome.value)
+
+        self._planning.start(planned, make_plan, request, self.ui.method.currentData(), self._source())
+
+    def _ask(self, plan: SegmentPlan) -> None:
+        self.plan = plan
+        self.ui.question.setText(plan.question())
+        self.ui.start.setText("Replace and start" if plan.replaces else "Start")
+        self.ui.confirmation.show()
+        self.ui.start.setFocus()
+
+    def _copy(self, plan: SegmentPlan) -> None:
+        if not plan.settings.input:
+            self.ui.status.setText(
+                f"“{plan.request.volume.name}” is not on disk, so a shell cannot read it; save the layer "
+                "(File > Save Selected Layers) and open the file."
+            )
+            return
+        written = attempt(plan.save_classifier)
+        words = ["nanoct", *plan.settings.arguments()]
+        line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(line)
+        self.ui.status.setText(written.problem or f"On the clipboard: {line}")
+
+    def _finished(self, done: Done) -> None:
+        self.stopped(f"Done in {time_text(done.seconds)}: {done.output}")
+        assert self._started is not None
+        request, image = self._started
+
+        def opened(outcome: Outcome) -> None:
+            if outcome.value is None:
+                self.ui.status.setText(outcome.problem or "")
+            elif image in self.viewer.layers:
+                self.segmented.emit(image, request, outcome.value)
+
+        self._opening.start(opened, _result, done.output, request, f"{image.name} cracks")
+
+
+def _mask_file(request: Request, output: Path, cancel: CancelToken) -> str | None:
+    """Return the file of the mask, written beside the output if it is a layer that is not on disk."""
+    if isinstance(request.mask, str):
+        return None
+    volume = request.mask
+    file = layer_file(volume)
+    if file is not None:
+        return file
+    stem = output.name.removesuffix(".zarr").removesuffix(".ome")
+    path = output.with_name(f"{stem}.mask.ome.zarr")
+    writer = OmeZarrWriter(path, shape=volume.shape, dtype="uint8", geometry=volume.geometry, overwrite=True)
+    for z in range(0, volume.shape[0], 16):
+        cancel.check()
+        writer.write(z, (np.asarray(volume.data[z : z + 16]) > 0).astype(np.uint8))
+    writer.finish({"copy of layer": volume.name}, check=cancel.check)
+    return str(path)
+
+
+def _result(output: str, request: Request, name: str, cancel: CancelToken) -> tuple[Any, dict[str, Any]]:
+    """Open a result as the data and options of a Labels layer that lies over its image."""
+    from napari_nanoct.volumes import open_volume
+
+    volume = replace(open_volume(output), geometry=request.volume.geometry)
+    cancel.check()
+    data, options, _ = layer_data(volume, name=name)
+    return data, options
