@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,25 @@ def test_learns_to_undo_a_blur() -> None:
     low = gaussian_blur(high, torch.full((2, 2), 0.8), torch.zeros(2))
     losses = [trainer.update(low, high, 3e-3) for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_weights_that_run_away_are_left_for_the_average() -> None:
+    torch.manual_seed(0)
+    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
+    low = torch.rand(2, 1, 16, 16)
+    for _ in range(105):
+        trainer.update(low, low + 0.1, 1e-3)
+    average = {name: value.clone() for name, value in trainer.average.items()}
+    with torch.no_grad():
+        trainer.network.tail.weight += 10
+    usual = trainer.usual_loss
+    assert trainer.update(low, low + 0.1, 1e-3) > 10 * usual
+    for name, value in trainer.network.state_dict().items():
+        torch.testing.assert_close(value, average[name])
+    assert (trainer.pace, trainer.usual_loss, trainer.step) == (0.5, usual, 106)
+    assert not math.isfinite(trainer.update(low * math.nan, low, 1e-3))
+    assert trainer.pace == 0.25
+    assert trainer.update(low, low + 0.1, 1e-3) < 2 * usual
 
 
 def test_run_writes_weights_with_their_card(data: Path, recipe: Path, tmp_path: Path) -> None:
@@ -126,6 +147,17 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("network = 3\n[[stage]]\nstep = 3\n")
     with pytest.raises(UserError, match=r"a\.toml is not a valid recipe"):
         load_recipe(str(tmp_path / "a.toml"))
+
+
+def test_a_large_batch_holds_several_tasks(data: Path, recipe: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 0.5\nclean = 0.5"))
+    plan = load_recipe(str(recipe))
+    flat = np.full((40, 40), 0.25, np.float32)
+    flat[::2] = 0.75
+    batches = Batches(replace(plan, stages=(replace(plan.stages[1], batch=8),)), data, [flat])
+    found = [[len(patch.unique()) == 2 for patch in batches.draw(step)[1]] for step in range(8)]
+    assert any(len(set(batch)) == 2 for batch in found)
+    assert all(batch[::2] == batch[1::2] for batch in found)
 
 
 def test_phantoms_have_their_share_of_batches(data: Path, recipe: Path) -> None:

@@ -49,11 +49,22 @@ class Batches:
         self._per_slice = np.concatenate([np.full(len(s.slices), 1 / len(s.slices)) for s in samples])
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return (low, high) patches of shape (batch, 1, patch, patch) and (batch, 1, scale * patch, scale * patch)."""
+        """Return (low, high) patches of shape (batch, 1, patch, patch) and (batch, 1, scale * patch, scale * patch).
+
+        Every two patches have a source and a degradation of their own, so that a batch of many holds several tasks.
+        """
         stage, _ = self.recipe.at(step)
-        random = np.random.default_rng([self.recipe.seed, step])
+        parts = [self._draw(step, first, min(2, stage.batch - first)) for first in range(0, stage.batch, 2)]
+        low, high = (torch.cat(patches) for patches in zip(*parts, strict=True))
+        return low, high
+
+    def _draw(self, step: int, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Return ``count`` patches of one source and one degradation, the ones from number ``first`` of a step."""
+        stage, _ = self.recipe.at(step)
+        key = [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
+        random = np.random.default_rng(key)
         # A draw of its own, so that batches which are not scanned stay what they are without this share.
-        scanned = np.random.default_rng([self.recipe.seed, step, 1]).random() < stage.sinogram
+        scanned = np.random.default_rng([*key, 1]).random() < stage.sinogram
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
         share = random.random()
         if share < stage.natural:
@@ -65,14 +76,12 @@ class Batches:
             weights /= weights.sum()
         if scanned:
             seed = int(random.integers(2**31))
-            return scanned_patches(
-                pictures, weights, stage.batch, stage.patch, self.recipe.scale, seed, device=self.device
-            )
-        high = random_patches(pictures, weights, stage.batch, size, int(random.integers(2**31)))
+            return scanned_patches(pictures, weights, count, stage.patch, self.recipe.scale, seed, device=self.device)
+        high = random_patches(pictures, weights, count, size, int(random.integers(2**31)))
         if random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:
-            low, _ = blind(high, self.recipe.scale, seeded(self.recipe.seed, step))
+            low, _ = blind(high, self.recipe.scale, seeded(*key))
         # In use the range is that of the noisy volume, which is wider than that of the clean slices here.
         gain = torch.from_numpy(random.uniform(*GAIN, (len(high), 1, 1, 1)).astype(np.float32))
         offset = torch.from_numpy(random.uniform(*OFFSET, (len(high), 1, 1, 1)).astype(np.float32)) * (1 - gain)

@@ -36,6 +36,9 @@ EMA_DECAY = 0.999
 REPORT_EVERY = 20
 SAVE_EVERY = 200
 VALIDATE_EVERY = 1000
+# A loss so many times the usual one, after so many steps, means that the weights have run away.
+SPIKE, SETTLED = 10.0, 100
+LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
 """Gains in decibel of a network, by protocol; empty where there is nothing to validate on."""
@@ -57,20 +60,25 @@ class Trainer(Generic[Network]):
 
     def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
         self.recipe, self.device, self.step = recipe, device, 0
-        self.best = -math.inf
+        self.best, self.usual_loss, self.pace = -math.inf, 0.0, 1.0
         network = network.to(device).train()
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
 
     def update(self, low: Tensor, high: Tensor, rate: float) -> float:
-        """Take one step on a batch and return its loss."""
+        """Take one step on a batch and return its loss; where it shows that the weights have run away, fall back."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * self.pace
         low = low.to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             result = self.network(low)
         loss = restoration_loss(result, high.to(self.device))
+        size = loss.item()
+        if not math.isfinite(size) or (self.step > SETTLED and size > SPIKE * self.usual_loss):
+            self._fall_back()
+            return size
+        self.usual_loss += (size - self.usual_loss) / min(self.step + 1, SETTLED)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
@@ -82,7 +90,14 @@ class Trainer(Generic[Network]):
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
                 self.average[name].lerp_(value, 1 - decay)
-        return loss.item()
+        return size
+
+    def _fall_back(self) -> None:
+        """Go on from the averaged weights at half the pace, without the step: a night's training is not lost."""
+        self.pace /= 2
+        self.network.load_state_dict(self.average)
+        self.optimiser.state.clear()
+        self.step += 1
 
     def averaged(self) -> Network:
         """Return a copy of the network with the averaged weights, on the CPU, in evaluation mode."""
@@ -100,6 +115,7 @@ class Trainer(Generic[Network]):
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         temporary = path.with_suffix(".part")
         metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best), "design": str(DESIGN)}
+        metadata |= {"usual_loss": str(self.usual_loss), "pace": str(self.pace)}
         save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, path)
 
@@ -124,6 +140,7 @@ class Trainer(Generic[Network]):
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.step, self.best = int(metadata["step"]), float(metadata["best"])
+        self.usual_loss, self.pace = float(metadata["usual_loss"]), float(metadata["pace"])
         self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
         self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
         for name, parameter in self.network.named_parameters():
@@ -239,7 +256,7 @@ def train(
             stage, within = recipe.at(trainer.step)
             rate = learning_rate(stage, within, within / stage.steps)
             losses.append(trainer.update(*batches.draw(trainer.step), rate))
-            if not math.isfinite(losses[-1]):
+            if trainer.pace < LEAST_PACE:
                 raise UserError(
                     f"The training diverged at step {trainer.step}; lower the rate in the recipe and start again."
                 )
@@ -254,7 +271,8 @@ def train(
                 )
                 file.flush()
                 left = seconds / (trainer.step - first) * (recipe.steps - trainer.step)
-                yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}")
+                slower = f", at {trainer.pace:g} of the rate since it ran away" if trainer.pace < 1 else ""
+                yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}{slower}")
             if not cancelled and (trainer.step % VALIDATE_EVERY == 0 or ended or stopping):
                 keep_best(trainer, batches, output, validate)
             if trainer.step % SAVE_EVERY == 0 or ended or stopping:
