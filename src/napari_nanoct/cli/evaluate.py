@@ -160,6 +160,7 @@ def _print_cracks(found: Sequence[CrackScore], title: str) -> None:
         "precision",
         "recall",
         "F1",
+        "best F1",
         "F1 at 1 px",
         "mid-surface",
         "clDice",

@@ -50,9 +50,9 @@ class Pair:
         return circle_mask((self.truth.shape[0], self.truth.shape[1])) if self.circle else None
 
 
-def degraded(truths: Iterable[TrueSlice], protocol: str, factor: int) -> Iterator[Pair]:
-    """Degrade every slice at every level of a protocol; the draws differ by slice and level."""
-    for number, truth in enumerate(truths):
+def degraded(truths: Iterable[TrueSlice], protocol: str, factor: int, first: int = 0) -> Iterator[Pair]:
+    """Degrade every slice at every level of a protocol; the draws differ by level and number, from ``first``."""
+    for number, truth in enumerate(truths, first):
         height, width = (extent // factor * factor for extent in truth.image.shape)
         image = truth.image[:height, :width]
         for level in range(PROTOCOLS.get(protocol, 1)):
