@@ -72,7 +72,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     from napari_nanoct.utsr import PRESETS, Card, build, save_checkpoint
 
     folder, paths = tmp_path_factory.mktemp("models"), {}
-    for scale in (1, 2):
+    for scale in (1, 2, 4):
         torch.manual_seed(scale)
         network = build(PRESETS["tiny"], scale)
         with torch.no_grad():

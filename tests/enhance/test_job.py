@@ -46,7 +46,7 @@ def volume_of(data: np.ndarray) -> Volume:
     return Volume(da.from_array(data, chunks=(16, -1, -1)), GEOMETRY)
 
 
-@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("scale", [1, 2, 4])
 def test_volume_is_what_the_enhancer_gives(tiny_models: Models, tmp_path: Path, scale: int) -> None:
     data = tomogram(35)
     source = volume_of(data)
