@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,12 @@ class Measured:
 
 
 def measure(
-    labels: Any, volume: Volume, original: Volume | None, dark: bool, cancel: CancelToken, say: Any
+    labels: Any,
+    volume: Volume,
+    original: Volume | None,
+    dark: bool,
+    say: Callable[[int, int], None],
+    cancel: CancelToken,
 ) -> Measured:
     """Measure labelled cracks; may take minutes, so call it in a thread.
 
@@ -52,10 +58,10 @@ def measure(
         Grey values, and those before the enhancement.
     dark : bool
         Whether cracks are darker than what they run through.
-    cancel : CancelToken
-        Checked at every block.
     say : callable
         Called with blocks done and in all.
+    cancel : CancelToken
+        Checked at every block.
     """
     import zarr
     from zarr.storage import MemoryStore
