@@ -23,7 +23,8 @@ DATA = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8)
         (Image(np.zeros((2, 4, 6, 8)), name="series"), "4 axes (2, 4, 6, 8)"),
         (Image(DATA, name="turned", rotate=(0, 0, 30)), "“turned” is rotated"),
         (Image(DATA, name="leaning", shear=[0.1, 0, 0]), "rotated, sheared or mirrored"),
-        (Image(DATA, name="moved", affine=np.diag([1, 2, 2, 1.0])), "rotated, sheared or mirrored"),
+        (Image(DATA, name="swapped", affine=np.eye(4)[[0, 2, 1, 3]]), "rotated, sheared or mirrored"),
+        (Image(DATA, name="upside down", affine=np.diag([1, -1, 1, 1.0])), "rotated, sheared or mirrored"),
         (Image(DATA, name="mirrored", scale=(1, -1, 1)), "rotated, sheared or mirrored"),
         (Labels(DATA, name="grains"), "“grains” is a Labels layer"),
         (Points(np.zeros((1, 3)), name="spots"), "“spots” is a Points layer"),
@@ -72,6 +73,16 @@ def test_geometry_is_the_layers() -> None:
     flat = layers.layer_geometry(Image(DATA[0], scale=(3, 2), translate=(5, 7)))
     assert flat.voxel_size == (3, 3, 2)
     assert flat.origin == (0, 5, 7)
+
+
+def test_an_affine_that_only_moves_and_stretches_counts() -> None:
+    """As napari-ome-zarr places its layers."""
+    matrix = np.diag([1, 2, 3, 1.0])
+    matrix[:3, 3] = 10, 20, 30
+    layer = Image(DATA, scale=(5, 4, 4), translate=(1, 2, 3), affine=matrix)
+    geometry = layers.layer_volume(layer).geometry
+    assert geometry.voxel_size == (5, 8, 12)
+    assert geometry.origin == tuple(layer.data_to_world((0, 0, 0))) == (11, 24, 39)
 
 
 def test_file_counts_only_while_it_holds_what_the_layer_shows(tmp_path) -> None:

@@ -130,6 +130,7 @@ class CrackLayer:
                 name=f"{self.layer.name} aperture",
                 scale=self.layer.scale,
                 translate=self.layer.translate,
+                affine=self.layer.affine,
                 units=self.layer.units,
                 axis_labels=self.layer.axis_labels,
                 colormap={"colors": colours, "name": "aperture"},

@@ -73,13 +73,10 @@ def _image(layer: Layer | None) -> Image:
         raise UserError(f"The layer “{layer.name}” is a {kind} layer; choose an image layer.")
     if layer.rgb:
         raise UserError(f"The layer “{layer.name}” is RGB; convert it to grey values first (Layer > Split RGB).")
-    straight = (
-        np.allclose(layer.rotate, np.eye(layer.ndim))
-        and np.allclose(layer.shear, 0)
-        and np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1))
-        and np.all(np.asarray(layer.scale) > 0)
-    )
-    if not straight:
+    linear = layer.affine.affine_matrix[:-1, :-1]
+    straight = np.allclose(layer.rotate, np.eye(layer.ndim)) and np.allclose(layer.shear, 0)
+    straight = straight and np.allclose(linear, np.diag(np.diag(linear)))  # some readers place a layer by its affine
+    if not straight or np.any(np.diag(linear) * layer.scale <= 0):
         raise UserError(
             f"The layer “{layer.name}” is rotated, sheared or mirrored in the viewer; reset its transform "
             "(scale, rotate, shear, affine) first."
@@ -123,8 +120,10 @@ def layer_geometry(layer: Image | Labels) -> Geometry:
     A 2-D layer gets its pixel's height as its thickness.
     """
     unit, factors = _unit_factors(layer)
-    size = [float(s) * f for s, f in zip(layer.scale[-3:], factors, strict=True)]
-    origin = [float(t) * f for t, f in zip(layer.translate[-3:], factors, strict=True)]
+    stretch, shift = np.diag(layer.affine.affine_matrix)[:-1], layer.affine.affine_matrix[:-1, -1]
+    scale, translate = stretch * layer.scale, stretch * layer.translate + shift
+    size = [float(s) * f for s, f in zip(scale[-3:], factors, strict=True)]
+    origin = [float(t) * f for t, f in zip(translate[-3:], factors, strict=True)]
     if len(size) == 2:
         size, origin = [size[0], *size], [0.0, *origin]
     return Geometry((size[0], size[1], size[2]), (origin[0], origin[1], origin[2]), unit)
