@@ -14,7 +14,9 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files of the demo.")] = Path(
         "nanoct-demo"
     ),
-    scale: Annotated[int | None, typer.Option(help="Enlargement: 1 restores on the same grid, 2 doubles it.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="Enlargement: 1 restores on the same grid, 2 and 4 make its pixels finer.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Name of a model, or a .safetensors file.")] = "utsr-light",
     seed: Annotated[int, typer.Option(help="Another number makes another phantom.")] = 0,
     shape: Annotated[str, typer.Option(help="Voxels of the phantom: z,y,x.")] = "48,384,384",

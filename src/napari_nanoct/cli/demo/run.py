@@ -44,7 +44,7 @@ def demo(folder: Path, *, scale: int | None, model: str, seed: int, shape: tuple
     folder
         Where the files go; see `open_folder`.
     scale
-        1 or 2, or another factor that the model has; None: the file's own, 1 for a name.
+        1, 2 or 4, where there are such weights; None: the file's own, 1 for a name.
     model
         Name or ``.safetensors`` file.
     seed
