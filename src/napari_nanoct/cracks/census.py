@@ -69,6 +69,19 @@ def _box(parts: list[slice]) -> Box:
     return z, y, x
 
 
+def label_boxes(labels: NDArray[Any]) -> Iterator[tuple[int, Box, int]]:
+    """Every label of an array but 0, the box that it is in, and its voxels."""
+    from scipy.ndimage import find_objects
+
+    # Numbered anew, at the labelled voxels alone: labels may be far larger than there are cracks in a block.
+    at = np.nonzero(labels)
+    known, number, counts = np.unique(labels[at], return_inverse=True, return_counts=True)
+    compact = np.zeros(labels.shape, np.int32)
+    compact[at] = number + 1
+    for label, (z, y, x), count in zip(known, find_objects(compact), counts, strict=True):
+        yield int(label), (z, y, x), int(count)
+
+
 @dataclass
 class Census:
     """What the first pass finds, by label; arrays grow by block."""
@@ -85,19 +98,11 @@ class Census:
 
     def add(self, block: Block, shape: Shape, labels: NDArray[Any]) -> None:
         """Count the labels of a block's core; ``labels`` is the padded block."""
-        from scipy.ndimage import find_objects
-
-        core = labels[block.inner]
-        present, compact, counts = np.unique(core, return_inverse=True, return_counts=True)
         start = np.array([part.start for part in block.core])
-        # Counted from 1 where there is no background in the block, so that `find_objects` leaves none out.
-        shift = 0 if present[0] == 0 else 1
-        found = find_objects(compact.reshape(core.shape) + shift)
-        for place, label, count in zip(found, present[1 - shift :], counts[1 - shift :], strict=True):
+        for number, place, count in label_boxes(labels[block.inner]):
             low = np.array([part.start for part in place]) + start
             high = np.array([part.stop for part in place]) + start - 1
-            number = int(label)
-            self.voxels[number] = self.voxels.get(number, 0) + int(count)
+            self.voxels[number] = self.voxels.get(number, 0) + count
             if number in self.box:
                 low, high = np.minimum(low, self.box[number][0]), np.maximum(high, self.box[number][1])
             self.box[number] = np.stack([low, high])

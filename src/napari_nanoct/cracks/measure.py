@@ -165,8 +165,9 @@ def _whole(
     share = 1 / volume if volume else 0.0
     filled = np.flatnonzero(sums.shown)
     bins = int(filled[-1]) + 1 if len(filled) else 1
-    both = np.array([faces.all(axis=0) for faces in census.faces.values()]).reshape(-1, 3).any(axis=0)
-    through = [bool(reached and n > 1) for reached, n in zip(both, image.shape, strict=True)]
+    # Rows: cracks; columns: both borders of an axis reached.
+    reached = np.array([faces.all(axis=0) for faces in census.faces.values()], dtype=bool).reshape(-1, 3)
+    through = [bool(n > 1 and reached[:, axis].any()) for axis, n in enumerate(image.shape)]
     return Whole(
         count=len(cracks),
         volume=volume,

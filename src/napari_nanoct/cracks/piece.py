@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_nanoct.cracks import aperture
 from napari_nanoct.cracks.aperture import Levels
-from napari_nanoct.cracks.census import Block
+from napari_nanoct.cracks.census import Block, Box, label_boxes
 from napari_nanoct.cracks.evidence import Part, around, read_original
 from napari_nanoct.cracks.measurement import Triple
 from napari_nanoct.cracks.surface import Surface, mean_voxel, mid_surface
@@ -118,22 +118,13 @@ def points(piece: Piece, levels: Levels, local: NDArray[np.float32] | None = Non
     local
         (z, y, x) of the core: gets the aperture of the nearest mid-surface point at the labelled voxels.
     """
-    from scipy.ndimage import find_objects
-
-    inner = tuple(piece.block.inner)
-    present = np.unique(piece.labels[inner])
-    # Numbered anew: labels may be far larger than there are cracks in a block.
-    known, compact = np.unique(piece.labels, return_inverse=True)
-    shift = int(known[0] != 0)
-    boxes = find_objects(compact.reshape(piece.labels.shape) + shift)
-    for label, box in zip(known[1 - shift :], boxes, strict=True):
+    present = np.unique(piece.labels[piece.block.inner])
+    for label, box, _ in label_boxes(piece.labels):
         if label in present:
-            yield _crack(piece, int(label), box, levels, local)
+            yield _crack(piece, label, box, levels, local)
 
 
-def _crack(
-    piece: Piece, crack: int, box: tuple[slice, ...], levels: Levels, local: NDArray[np.float32] | None
-) -> Points:
+def _crack(piece: Piece, crack: int, box: Box, levels: Levels, local: NDArray[np.float32] | None) -> Points:
     size = piece.geometry.voxel_size
     grown = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)
     start = np.array([part.start for part in grown])
