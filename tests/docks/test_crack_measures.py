@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from napari_nanoct.docks.crack_plots import PlotWindow
 from napari_nanoct.docks.crack_results import CHOSEN, SOUND
 from napari_nanoct.docks.crack_table import FLAG
 
@@ -102,6 +103,17 @@ def test_the_table_as_a_file(open_cracks: Callable, plates: tuple, qtbot: QtBot,
     assert [row["id"] for row in rows] == ["1", "2"]
     dock.measures.export(str(tmp_path / "nowhere" / "cracks.csv"))
     assert "cannot be written" in dock.ui.status.text()
+
+
+def test_plots(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:
+    _, dock, _ = _with_plates(open_cracks, plates)
+    _measured(qtbot, dock)
+    dock.ui.plots.click()
+    (window,) = dock.ui.findChildren(PlotWindow)
+    assert window.isVisible()
+    assert len([axes for axes in window.figure.axes if axes.get_title()]) == 4
+    window.figure.canvas.draw()
+    window.close()
 
 
 def test_removing_the_layer_empties_the_table(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:

@@ -98,10 +98,15 @@ class Measures(QObject):
 
     def show_plots(self) -> None:
         """Show the plots in a window of their own."""
+        from napari_nanoct.cracks.plots import draw_measurement
         from napari_nanoct.docks.crack_plots import PlotWindow
 
         if self.shown is not None:
-            PlotWindow(self.ui, self.shown.measured.measurement, self.shown.layer.name).show()
+            measurement = self.shown.measured.measurement
+            window = PlotWindow(
+                self.ui, f"Cracks of {self.shown.layer.name}", lambda f: draw_measurement(f, measurement)
+            )
+            window.show()
 
     def _labels(self, request: Request) -> Labels:
         active = plain(self.viewer.layers.selection.active)
