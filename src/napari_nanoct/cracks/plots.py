@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_nanoct.cracks.comparison import Comparison
 from napari_nanoct.cracks.measurement import Measurement, Whole
 from napari_nanoct.volumes.units import SYMBOLS
 
@@ -118,6 +122,41 @@ def draw_stereonet(axes: Any, measurement: Measurement) -> None:
     bar = axes.figure.colorbar(picture, ax=axes, shrink=0.75, pad=0.1)
     bar.set_label("times uniform", fontsize=8)
     bar.ax.tick_params(labelsize=8)
+
+
+def draw_recall(axes: Axes, comparison: Comparison) -> None:
+    """Share of the known mid-surface that was found, by aperture, a line a layer."""
+    edges = comparison.edges
+    middle = np.arange(len(edges) - 1)
+    colours = ["0.45", COLOUR, FLAG, "#6a994e", "#bc6c25"]
+    for number, (name, recall) in enumerate(comparison.recall.items()):
+        axes.plot(middle, recall, "o-", color=colours[number % len(colours)], markersize=4, linewidth=1.5, label=name)
+    ticks = [f"{low:g}–{high:g}" for low, high in pairwise(edges)]
+    axes.set_xticks(middle, ticks)
+    axes.set(xlabel="aperture / voxel", ylabel="mid-surface found", ylim=(0, 1.03))
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.grid(axis="y", alpha=0.3)
+    _plain(axes, "Recall by aperture")
+
+
+def draw_layers(figure: Figure, shown: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]) -> None:
+    """Slices (y, x) side by side, each with the outline of what was found in it.
+
+    Parameters
+    ----------
+    figure
+        An empty one, best about three inches wide a slice.
+    shown
+        Grey values and mask by name.
+    """
+    axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axis, (name, (grey, mask)) in zip(axes, shown.items(), strict=True):
+        low, high = np.nanpercentile(grey, (0.5, 99.5))
+        axis.imshow(grey, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        if mask.any() and not mask.all():
+            axis.contour(mask.astype(float), [0.5], colors=[FLAG], linewidths=0.8)
+        axis.set_title(name, fontsize=9)
+        axis.set_axis_off()
 
 
 def strikes(whole: Whole) -> tuple[Any, Any]:
