@@ -9,8 +9,10 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks.choices import plain
+from napari_nanoct.docks.crack_overlay import view_window
+from napari_nanoct.docks.crack_proposal import near
 from napari_nanoct.docks.crack_results import CrackLayer, Measured, measure, summary
-from napari_nanoct.docks.layers import labels_volume
+from napari_nanoct.docks.layers import current_slice, labels_volume
 from napari_nanoct.docks.threads import Latest, Outcome, attempt
 from napari_nanoct.errors import UserError
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from napari_nanoct.cracks.measurement import Crack
     from napari_nanoct.docks.crack_choices import CrackChoices, Request
+    from napari_nanoct.docks.crack_compare import Compared
+    from napari_nanoct.docks.crack_scribbling import Scribbling
 
 
 class Measures(QObject):
@@ -31,13 +35,15 @@ class Measures(QObject):
         It gets the coloured layers.
     ui : CrackChoices
         Table, buttons and status line.
+    scribbling : Scribbling
+        Whose scribbles are compared by.
     """
 
-    _told = Signal(int, int)
+    _said = Signal(str)
 
-    def __init__(self, viewer: napari.Viewer, ui: CrackChoices) -> None:
+    def __init__(self, viewer: napari.Viewer, ui: CrackChoices, scribbling: Scribbling) -> None:
         super().__init__()
-        self.viewer, self.ui = viewer, ui
+        self.viewer, self.ui, self.scribbling = viewer, ui, scribbling
         self.shown: CrackLayer | None = None
         self.work = Latest()
         ui.measure.clicked.connect(self.measure)
@@ -46,7 +52,8 @@ class Measures(QObject):
         ui.export.clicked.connect(self._browse_export)
         ui.plots.clicked.connect(self.show_plots)
         viewer.layers.events.removed.connect(self._removed)
-        self._told.connect(self._tell)
+        ui.compare.clicked.connect(self.compare)
+        self._said.connect(ui.status.setText)
 
     def measure(self) -> None:
         """Measure the cracks of the selected Labels layer, else of the topmost that lies on the chosen image's grid."""
@@ -69,8 +76,11 @@ class Measures(QObject):
                 self.show(layer, outcome.value)
                 self.ui.status.setText(after or f"Measured “{layer.name}”.")
 
+        def say(done: int, total: int, said: Any = self._said) -> None:
+            said.emit(f"Measuring: {done} of {total} blocks")
+
         labels = labels_volume(layer).data
-        self.work.start(then, measure, labels, request.volume, request.original, request.dark, self._told.emit)
+        self.work.start(then, measure, labels, request.volume, request.original, request.dark, say)
 
     def show(self, layer: Labels, measured: Measured) -> None:
         """Show measured cracks in the table and in the layer's colours."""
@@ -108,6 +118,48 @@ class Measures(QObject):
             )
             window.show()
 
+    def compare(self) -> None:
+        """Let the same scribbles teach a classifier for each of the two layers, and show what these find.
+
+        A selected Labels layer on the same grid counts as the truth.
+        """
+        from napari_nanoct.docks.crack_compare import compare
+
+        try:
+            request, image = self.ui.request(), self.ui.image
+            assert image is not None
+            z = current_slice(image, self.viewer.dims, request.volume.shape[0])
+        except UserError as error:
+            self.ui.status.setText(str(error))
+            return
+        chosen = plain(self.viewer.layers.selection.active)
+        truth = labels_volume(chosen) if chosen in self.ui.labels_layers() else None
+        truth = truth if truth is not None and truth.shape == request.volume.shape else None
+        y0, y1, x0, x1 = view_window(image, request.volume.shape[1:])
+        part = near(request.volume.shape, (z, (y0 + y1) // 2, (x0 + x1) // 2))
+        self.ui.status.setText("Comparing…")
+
+        def then(outcome: Outcome) -> None:
+            self.ui.status.setText(outcome.problem or "")
+            if outcome.value is not None:
+                self._show_comparison(outcome.value)
+
+        self.work.start(then, compare, request, self.scribbling.store, truth, part, z, self._said.emit)
+
+    def _show_comparison(self, found: Compared) -> None:
+        from napari_nanoct.cracks.comparison import write_comparison
+        from napari_nanoct.docks.crack_compare import draw_comparison, score_text
+        from napari_nanoct.docks.crack_plots import PlotWindow
+
+        ui = self.ui
+
+        def export(path: str) -> None:
+            written = attempt(write_comparison, Path(path), found.comparison)
+            ui.status.setText(written.problem or f"Written: {path}")
+
+        ui.status.setText(score_text(found))
+        PlotWindow(ui, "Original against enhanced", lambda figure: draw_comparison(figure, found), export).show()
+
     def _labels(self, request: Request) -> Labels:
         active = plain(self.viewer.layers.selection.active)
         there = self.ui.labels_layers()
@@ -137,9 +189,6 @@ class Measures(QObject):
     def _enable(self, on: bool) -> None:
         for button in (self.ui.plots, self.ui.aperture, self.ui.export):
             button.setEnabled(on)
-
-    def _tell(self, done: int, total: int) -> None:
-        self.ui.status.setText(f"Measuring: {done} of {total} blocks")
 
     def _browse_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self.ui, "Save the table", "cracks.csv", "Table (*.csv)")

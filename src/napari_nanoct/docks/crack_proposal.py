@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_nanoct.docks.crack_overlay import Window
     from napari_nanoct.jobs import CancelToken
 
+Part = tuple[slice, slice, slice]
+
 LARGE = 16 << 20
 """Voxels up to which a volume is looked at whole: that takes about a minute and a gigabyte."""
 
@@ -73,7 +75,7 @@ def propose_near(request: Request, z: int, window: Window, cancel: CancelToken) 
     return Proposed(found.labels, volume, found.clear, f"{found.message.rstrip('.')}{where}.")
 
 
-def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> Part:
     """Return the part of a volume that is looked at: all of it, or a box around `middle`."""
     if np.prod(shape, dtype=float) <= LARGE:
         return (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
@@ -84,7 +86,7 @@ def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> tuple[sli
     return (z, y, x)
 
 
-def cropped(volume: Volume, part: tuple[slice, slice, slice]) -> Volume:
+def cropped(volume: Volume, part: Part) -> Volume:
     """Return a part of a volume at its place in the world; the volume itself for all of it."""
     if all(piece.start == 0 and piece.stop == length for piece, length in zip(part, volume.shape, strict=True)):
         return volume

@@ -90,7 +90,6 @@ class Teacher:
             slices = store.labelled_slices() if store is not None else ()
             if store is None or not slices:
                 raise UserError(NOTHING)
-            store.flush()
             state = (store.classes, tuple((z, store.version(z)) for z in slices))
             if self._learned is not None and self._learned[0] == state:
                 return self._learned[1]
@@ -108,14 +107,14 @@ class Teacher:
             self._learned = (state, classifier)
             return classifier
 
-    def fill(self, seen: Slice, wanted: Sequence[Window], cancel: CancelToken) -> None:
-        """Work out the probability of a crack in tiles of a slice that are not done yet."""
+    def fill(self, seen: Slice, wanted: Sequence[Window], cancel: CancelToken, *, keep: bool = True) -> None:
+        """Work out the probability of a crack in tiles of a slice that are not done yet; `keep` their features."""
         with self._lock:
             for tile in wanted:
                 cancel.check()
                 if tile not in seen.done:
                     y0, y1, x0, x1 = tile
-                    features = self._tile(seen.classifier.settings, seen.z, tile)
+                    features = self._tile(seen.classifier.settings, seen.z, tile, keep=keep)
                     seen.probability[y0:y1, x0:x1] = seen.classifier.probabilities(features)[0]
                     seen.done.add(tile)
 

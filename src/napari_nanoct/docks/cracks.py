@@ -53,7 +53,7 @@ class CracksDock(QWidget):
         self.setSizePolicy(self.ui.sizePolicy())
         self.scribbling = Scribbling(napari_viewer, self.ui)
         self.live = LivePreview(napari_viewer, self._look)
-        self.measures = Measures(napari_viewer, self.ui)
+        self.measures = Measures(napari_viewer, self.ui, self.scribbling)
         self.run = SegmentRun(napari_viewer, self.ui, self._current)
         self.loaded: CrackClassifier | None = None
         self._teacher: Teacher | None = None
