@@ -1,0 +1,119 @@
+"""Connected pieces of a volume that is seen one slab after the other: hysteresis, and small pieces dropped last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS = 1000
+"""Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which voxels make a piece, and which pieces are kept.
+
+    Attributes
+    ----------
+    low, high : float
+        A piece is made of connected voxels whose score is at least `low`, one of them at least `high` (hysteresis).
+    smallest : int
+        Fewest voxels of a piece.
+    planarity : float
+        Least mean planarity of a piece, 0 to 1.
+    """
+
+    low: float
+    high: float
+    smallest: int = 1
+    planarity: float = 0.0
+
+
+class Pieces:
+    """Pieces of a volume, by a union-find over its slabs; memory grows with their number, not with the volume.
+
+    Give the slabs to `add` from the first slice to the last; when all are seen `numbers` tells which of the provisional
+    labels belong to which piece that is kept. The result does not depend on where the slabs begin.
+
+    Parameters
+    ----------
+    rule : Rule
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._parent = np.zeros(1, np.int64)
+        self._voxels = np.zeros(1, np.int64)
+        self._planar = np.zeros(1, np.int64)
+        self._peak = np.zeros(1, np.float32)
+        self._last: NDArray[np.int64] | None = None
+
+    def add(self, score: NDArray[np.float32], planarity: NDArray[np.float32] | None = None) -> NDArray[np.int64]:
+        """Return the provisional labels of the next slab: 0 background, else higher than any before.
+
+        Parameters
+        ----------
+        score : ndarray, shape (z, y, x), float32
+        planarity : ndarray, same shape, optional
+            Of every voxel, 0 to 1; without it every piece is planar.
+        """
+        from scipy.ndimage import label, maximum
+
+        found, count = label(score >= self.rule.low, np.ones((3, 3, 3)))
+        first = len(self._parent)
+        inside = found > 0
+        numbers = found[inside]
+        parts = np.full(len(numbers), LEVELS) if planarity is None else np.rint(LEVELS * planarity[inside]).astype(int)
+        # Sums of whole numbers below 2^53 are exact in float64.
+        planar = np.bincount(numbers, parts, count + 1)[1:].astype(np.int64)
+        peaks = maximum(score, found, np.arange(1, count + 1)) if count else np.empty(0)
+        self._parent = np.concatenate([self._parent, np.arange(first, first + count)])
+        self._voxels = np.concatenate([self._voxels, np.bincount(numbers, minlength=count + 1)[1:]])
+        self._planar = np.concatenate([self._planar, planar])
+        self._peak = np.concatenate([self._peak, np.asarray(peaks, np.float32)])
+        labels = np.where(inside, found.astype(np.int64) + first - 1, 0)
+        if self._last is not None:
+            for one, other in _touching(self._last, labels[0]):
+                self._join(one, other)
+        self._last = labels[-1].copy()
+        return labels
+
+    def numbers(self) -> NDArray[np.int32]:
+        """Return the final label of every provisional one: 1..n by a piece's first voxel, 0 where it is dropped."""
+        roots = np.array([self._root(label) for label in range(len(self._parent))])
+        count = len(roots)
+        voxels = np.bincount(roots, self._voxels, count)
+        planar = np.bincount(roots, self._planar, count)
+        peak = np.zeros(count, np.float32)
+        np.maximum.at(peak, roots, self._peak)
+        keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
+        keep &= planar >= self.rule.planarity * LEVELS * voxels
+        keep[0] = False
+        final = np.cumsum(keep) * keep
+        return np.asarray(final[roots], np.int32)
+
+    def _root(self, label: int) -> int:
+        while (above := int(self._parent[label])) != label:
+            self._parent[label] = self._parent[above]
+            label = above
+        return label
+
+    def _join(self, one: int, other: int) -> None:
+        first, second = sorted((self._root(one), self._root(other)))
+        self._parent[second] = first
+
+
+def _touching(below: NDArray[np.int64], above: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Every pair of labels of two neighbouring slices that touch, diagonals included."""
+    height, width = below.shape
+    pairs = []
+    for dy, dx in product((-1, 0, 1), repeat=2):
+        here = below[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)]
+        there = above[max(0, dy) : height - max(0, -dy), max(0, dx) : width - max(0, -dx)]
+        both = (here > 0) & (there > 0)
+        pairs.append(np.stack([here[both], there[both]], axis=1))
+    yield from np.unique(np.concatenate(pairs), axis=0).tolist()
