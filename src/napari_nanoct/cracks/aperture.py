@@ -22,7 +22,10 @@ MARGIN = 3.0
 WALL = 3.0
 """Depth of the wall that is averaged, beyond the margin."""
 
-NEIGHBOURS = 24
+# Samples of the wall before something else that are left out where there are others.
+_BEFORE = 3
+
+NEIGHBOURS = 48
 SMOOTHING = 3.0
 """The opening of a point is the mean of so many nearest ones within this distance: one profile is noisy."""
 
@@ -129,15 +132,23 @@ def openings(lines: Profiles, void: float) -> NDArray[np.float64]:
         Grey value of the empty crack.
     """
     step = lines.distance[1]
-    depth = WALL * step / STEP
-    beyond = (lines.distance > lines.edge) & (lines.distance <= lines.edge + depth) & lines.free
-    count = beyond.sum(axis=2)
-    wall = np.where(beyond, lines.grey, 0).sum(axis=2) / np.where(count, count, np.nan)
-    wall = np.where(count > 0, wall, wall[:, ::-1])
+    beyond = (lines.distance > lines.edge) & (lines.distance <= lines.edge + WALL * step / STEP)
+    # Just before what ends the profile its blur darkens the wall.
+    clear = lines.free.copy()
+    clear[:, :, :-_BEFORE] &= lines.free[:, :, _BEFORE:]
+    wall = _mean(lines.grey, beyond & clear)
+    wall = np.where(np.isnan(wall), _mean(lines.grey, beyond & lines.free), wall)
+    wall = np.where(np.isnan(wall), wall[:, ::-1], wall)
     within = (lines.distance <= lines.edge) & lines.free
     share = (wall[:, :, None] - lines.grey) / (wall - void)[:, :, None]
     weight = np.where(np.arange(len(lines.distance)) == 0, step / 2, step)
     return np.asarray((np.where(within, share, 0) * weight).sum(axis=(1, 2)))
+
+
+def _mean(grey: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean along the samples; NaN of none."""
+    count = where.sum(axis=2)
+    return np.asarray(np.where(where, grey, 0).sum(axis=2) / np.where(count, count, np.nan))
 
 
 def smoothed(surface: Surface, aperture: NDArray[np.float64], voxel_size: Triple) -> NDArray[np.float64]:

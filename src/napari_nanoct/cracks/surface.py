@@ -19,6 +19,9 @@ REACH = 2.5
 # more for a bent one; measured on discs of 10 to 40 voxels radius so that their areas come out right.
 _RIM = 0.9
 
+# Part of a normal along an axis below which that axis is not looked along.
+_GRAZING = 0.2
+
 
 @dataclass(frozen=True, eq=False)
 class Surface:
@@ -60,10 +63,11 @@ def mid_surface(
 
     Around every voxel of the crack, and next to it, a plane is fitted to the crack's voxels under a Gaussian window:
     through their centre of gravity, across the direction in which they extend least. The mid-surface passes between two
-    neighbours, along the axis nearest to the normal, where the centre of gravity changes from one side to the other (a
-    mode of the window's density: Comaniciu and Meer, IEEE PAMI 24, 2002, 603). A plane cuts each line of voxels along
-    that axis once, so that the areas add up to its own, on any grid. Cracks of more than about four standard deviations
-    of the window (12 voxels) have no middle in it.
+    neighbours where the centre of gravity changes from one side to the other (a mode of the window's density: Comaniciu
+    and Meer, IEEE PAMI 24, 2002, 603). A plane cuts every line of voxels once, and as many lines along an axis as its
+    shadow along it has: a cut along axis i stands for ``n_i`` squared of its part of the plane, which is the face of
+    the voxel there over ``n_i``. These add up to the plane's area on any grid. Cracks of more than about four standard
+    deviations of the window (12 voxels) have no middle in it.
 
     Parameters
     ----------
@@ -87,33 +91,36 @@ def mid_surface(
     offset, covariance = _moments(mask, at, voxel_size, sigma)
     if flat:
         covariance[:, 0, 0] += sigma**2
-    axes = np.linalg.eigh(covariance)[1]
-    normal = axes[:, :, 0]
-    along = np.argmax(np.abs(normal) * size, axis=1)
-    rows = np.arange(len(at))
-    normal = normal * np.where(normal[rows, along] < 0, -1, 1)[:, None]
+    normal = np.linalg.eigh(covariance)[1][:, :, 0]
     across = np.einsum("ni,ni->n", offset, normal)
     tangential = np.linalg.norm(offset - across[:, None] * normal, axis=1)
-    upper = _neighbour(near.shape, at, along)
-    beyond = np.einsum("ni,ni->n", offset[upper], normal)
-    first = np.flatnonzero((upper >= 0) & (across >= 0) & (beyond < 0))
-    share = across[first] / (across[first] - beyond[first])
-    closer = np.where(share < 0.5, first, upper[first])
-    inside = tangential[closer] <= _RIM * sigma
-    first, share, closer = first[inside], share[inside], closer[inside]
-    axis = along[first]
-    position = at[first] * size
-    position[np.arange(len(first)), axis] += share * size[axis]
-    return Surface(at[closer], position, normal[first], float(np.prod(size)) / size[axis] / normal[first, axis])
-
-
-def _neighbour(shape: tuple[int, ...], at: NDArray[np.intp], along: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Which of the voxels ``at`` is the next one along an axis, for each of them; -1 for none."""
-    number = np.full([length + 1 for length in shape], -1, np.intp)
+    number = np.full([length + 1 for length in near.shape], -1, np.intp)
     number[tuple(at.T)] = np.arange(len(at))
-    following = at.copy()
-    following[np.arange(len(at)), along] += 1
-    return number[tuple(following.T)]
+    cuts = []
+    for axis in range(3):
+        step = np.eye(3, dtype=np.intp)[axis]
+        upper = number[tuple((at + step).T)]
+        low = np.flatnonzero(upper >= 0)
+        high = upper[low]
+        same = np.where(np.einsum("ni,ni->n", normal[low], normal[high]) < 0, -1, 1)
+        # The middle is a mode: ahead of it the centre of gravity lies ahead, beyond it behind.
+        ahead = np.where(normal[low, axis] < 0, -1, 1)
+        here, there = ahead * across[low], ahead * same * across[high]
+        cut = (here >= 0) & (there < 0)
+        low, high, same = low[cut], high[cut], same[cut]
+        share = here[cut] / (here[cut] - there[cut])
+        closer = np.where(share < 0.5, low, high)
+        mean = (1 - share)[:, None] * normal[low] + (share * same)[:, None] * normal[high]
+        mean /= np.linalg.norm(mean, axis=1)[:, None]
+        steep = np.abs(mean[:, axis])
+        keep = (tangential[closer] <= _RIM * sigma) & (steep > _GRAZING)
+        # What grazing cuts stood for is left to the others.
+        weight = np.where(np.abs(mean) > _GRAZING, mean**2, 0).sum(axis=1)
+        position = (at[low] + share[:, None] * step) * size
+        area = steep / weight * np.prod(size) / size[axis]
+        cuts.append((at[closer][keep], position[keep], mean[keep], area[keep]))
+    voxel, position, normal, area = (np.concatenate(part) for part in zip(*cuts, strict=True))
+    return Surface(voxel, position, normal, area)
 
 
 def _moments(
