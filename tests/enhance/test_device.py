@@ -44,10 +44,10 @@ def test_an_unknown_device_gets_a_sentence_with_those_that_exist() -> None:
 @pytest.mark.parametrize(
     ("network", "chosen"),
     [
-        (Timed(0.02, 0.005), "bfloat16"),
-        (Timed(0.005, 0.02), "float32"),
-        (Timed(0.010, 0.0095), "float32"),
-        (Timed(0.02, 0.005, error=0.1), "float32"),
+        (Timed(0.08, 0.02), "bfloat16"),
+        (Timed(0.02, 0.08), "float32"),
+        (Timed(0.04, 0.038), "float32"),
+        (Timed(0.08, 0.02, error=0.1), "float32"),
     ],
 )
 def test_the_faster_precision_is_chosen_where_it_pays_and_agrees(network: Timed, chosen: str) -> None:

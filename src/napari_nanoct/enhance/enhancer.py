@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_nanoct.enhance.device import Timing, autocast, choose_device, measure
-from napari_nanoct.enhance.tiling import Box, Tile, plan
-from napari_nanoct.enhance.untouched import filled, untouched
+from napari_nanoct.enhance.tiling import Box, Tile, cut, plan, scaled
+from napari_nanoct.enhance.untouched import enlarged, filled, is_constant, untouched
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken
 
 if TYPE_CHECKING:
     import torch
 
+    from napari_nanoct.utsr import Card
     from napari_nanoct.volumes import IntensityRange
 
 CORE = 1024
@@ -26,23 +27,6 @@ CORE = 1024
 
 WHOLE = {"cpu": 1_500_000, "cuda": 4_500_000, "mps": 1_500_000}
 """Input pixels that go through the network at once: a slice up to this size is one tile."""
-
-
-class Card(Protocol):
-    """What is needed to know of a model; lengths in input pixels."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def scale(self) -> int: ...
-    @property
-    def period(self) -> int: ...
-    @property
-    def halo(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def training(self) -> Mapping[str, Any]: ...
 
 
 class Enhancer:
@@ -214,16 +198,16 @@ class Enhancer:
         masks = [untouched(plane) for plane in planes]
         pictures: dict[int, NDArray[np.float32]] = {}
         for index, plane in enumerate(planes):
-            if _is_constant(plane, masks[index]):
-                output[index] = _enlarged(_cast(_cut(plane, window), output.dtype), self.scale)
+            if is_constant(plane, masks[index]):
+                output[index] = enlarged(_cast(cut(plane, window), output.dtype), self.scale)
             else:
                 pictures[index] = intensity.normalise(filled(plane))
         if pictures:
             yield from self._through_network(pictures, planes.shape[1:], output, intensity, crop, cancel)
         for index, mask in enumerate(masks):
             if index in pictures and mask is not None:
-                where = _enlarged(_cut(mask, window), self.scale)
-                output[index][where] = _enlarged(_cast(_cut(planes[index], window), output.dtype), self.scale)[where]
+                where = enlarged(cut(mask, window), self.scale)
+                output[index][where] = enlarged(_cast(cut(planes[index], window), output.dtype), self.scale)[where]
         yield 1.0
 
     def _through_network(
@@ -242,7 +226,7 @@ class Enhancer:
             total, done, fits = sum(tile.kept for tile in tiles) * len(pictures), 0, True
             for batch in self._batches(tiles, list(pictures)):
                 cancel.check()
-                answers = self._answers(np.stack([_cut(pictures[index], tile.read) for index, tile in batch]))
+                answers = self._answers(np.stack([cut(pictures[index], tile.read) for index, tile in batch]))
                 if answers is None:
                     fits = False
                     break
@@ -253,8 +237,8 @@ class Enhancer:
                             f"at rows {tile.keep[0]}:{tile.keep[1]}, columns {tile.keep[2]}:{tile.keep[3]}; "
                             "try precision float32, or another model"
                         )
-                    inside = _cut(answer, _scaled(tile.keep, scale, tile.read[0], tile.read[2]))
-                    _cut(output[index], _scaled(tile.keep, scale, top, left))[...] = intensity.restore(
+                    inside = cut(answer, scaled(tile.keep, scale, tile.read[0], tile.read[2]))
+                    cut(output[index], scaled(tile.keep, scale, top, left))[...] = intensity.restore(
                         inside, output.dtype
                     )
                     done += tile.kept
@@ -316,28 +300,9 @@ def output_type(dtype: DTypeLike) -> np.dtype[Any]:
     return np.dtype(np.float32) if given == np.float64 else given
 
 
-def _cut(plane: NDArray[Any], box: Box) -> NDArray[Any]:
-    return plane[box[0] : box[1], box[2] : box[3]]
-
-
-def _scaled(box: Box, scale: int, top: int, left: int) -> Box:
-    """Return a box of input pixels in output pixels, counted from (top, left)."""
-    y0, y1, x0, x1 = box
-    return scale * (y0 - top), scale * (y1 - top), scale * (x0 - left), scale * (x1 - left)
-
-
-def _enlarged(plane: NDArray[Any], scale: int) -> NDArray[Any]:
-    return plane.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
 def _cast(plane: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and says so
         return plane.astype(dtype, copy=False)
-
-
-def _is_constant(plane: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
-    values = plane if mask is None else plane[~mask]
-    return values.size == 0 or bool((values == values.flat[0]).all())
 
 
 def _groups(count: int, size: int) -> Iterator[range]:

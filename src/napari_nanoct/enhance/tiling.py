@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
+
+from numpy.typing import NDArray
 
 Box = tuple[int, int, int, int]
 """``(y0, y1, x0, x1)`` in input pixels of the slice, ends excluded."""
@@ -72,6 +75,17 @@ def plan(
 def network_pixels(tiles: tuple[Tile, ...], period: int) -> int:
     """Return the input pixels that the network computes for these tiles, its own extension to full windows included."""
     return sum(ceil(t.shape[0] / period) * ceil(t.shape[1] / period) for t in tiles) * period**2
+
+
+def cut(plane: NDArray[Any], box: Box) -> NDArray[Any]:
+    """Return the part of a slice (y, x) that lies in the box, as a view."""
+    return plane[box[0] : box[1], box[2] : box[3]]
+
+
+def scaled(box: Box, scale: int, top: int, left: int) -> Box:
+    """Return a box of input pixels in output pixels, counted from (top, left)."""
+    y0, y1, x0, x1 = box
+    return scale * (y0 - top), scale * (y1 - top), scale * (x0 - left), scale * (x1 - left)
 
 
 def _spans(

@@ -58,3 +58,14 @@ def filled(plane: NDArray[Any]) -> NDArray[Any]:
 
     nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return plane[tuple(nearest)]
+
+
+def is_constant(plane: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
+    """Whether the measured pixels of a slice, those outside of the mask, have one value; also where there are none."""
+    values = plane if mask is None else plane[~mask]
+    return values.size == 0 or bool((values == values.flat[0]).all())
+
+
+def enlarged(plane: NDArray[Any], scale: int) -> NDArray[Any]:
+    """Return the slice with every pixel repeated `scale` times in y and x."""
+    return plane.repeat(scale, axis=0).repeat(scale, axis=1)
