@@ -103,21 +103,22 @@ def smooth(values: Tensor, sigma: float, voxel_size: Spacing) -> Tensor:
     return values
 
 
-def difference(values: Tensor, axis: int, order: int, size: float) -> Tensor:
+def difference(values: Tensor, axis: int, order: int, size: float, valid: bool = False) -> Tensor:
     """First (central) or second difference along an axis, per unit of length; borders reflect.
 
-    Of a smoothed volume these are its Gaussian derivatives (Lindeberg, J. Math. Imaging Vis. 3 (1993) 349).
+    Of a smoothed volume these are its Gaussian derivatives (Lindeberg, J. Math. Imaging Vis. 3 (1993) 349). With
+    `valid` the part alone that needs nothing beyond the ends: shorter by 1 at either.
     """
-    long = reflected(values, axis, 1, 1)
-    length = values.shape[axis]
+    long = values if valid else reflected(values, axis, 1, 1)
+    length = long.shape[axis] - 2
     before, after = long.narrow(axis, 0, length), long.narrow(axis, 2, length)
     if order == 1:
         return (after - before) / (2 * size)
-    return (before + after - 2 * values) / size**2
+    return (before + after - 2 * long.narrow(axis, 1, length)) / size**2
 
 
-def gradient(smoothed: Tensor, voxel_size: Spacing) -> Tensor:
-    """Gradient of a smoothed volume.
+def gradient(smoothed: Tensor, voxel_size: Spacing, valid: bool = False) -> Tensor:
+    """Gradient of a smoothed volume, or of its inside alone: `valid` leaves out the outermost voxels.
 
     Returns
     -------
@@ -126,11 +127,12 @@ def gradient(smoothed: Tensor, voxel_size: Spacing) -> Tensor:
     """
     import torch
 
-    return torch.stack([difference(smoothed, axis, 1, voxel_size[axis]) for axis in (-3, -2, -1)])
+    parts = [difference(smoothed, axis, 1, voxel_size[axis], valid) for axis in (-3, -2, -1)]
+    return torch.stack([_inside(part, smoothed) for part in parts] if valid else parts)
 
 
-def hessian(smoothed: Tensor, voxel_size: Spacing) -> Tensor:
-    """Second derivatives of a smoothed volume.
+def hessian(smoothed: Tensor, voxel_size: Spacing, valid: bool = False) -> Tensor:
+    """Second derivatives of a smoothed volume, or of its inside alone: `valid` leaves out the outermost voxels.
 
     Returns
     -------
@@ -139,13 +141,20 @@ def hessian(smoothed: Tensor, voxel_size: Spacing) -> Tensor:
     """
     import torch
 
-    first = {axis: difference(smoothed, axis, 1, voxel_size[axis]) for axis in (-3, -2)}
-    return torch.stack(
-        [
-            difference(smoothed, a, 2, voxel_size[a]) if a == b else difference(first[a], b, 1, voxel_size[b])
-            for a, b in PAIRS
-        ]
-    )
+    first = {axis: difference(smoothed, axis, 1, voxel_size[axis], valid) for axis in (-3, -2)}
+    parts = [
+        difference(smoothed, a, 2, voxel_size[a], valid) if a == b else difference(first[a], b, 1, voxel_size[b], valid)
+        for a, b in PAIRS
+    ]
+    return torch.stack([_inside(part, smoothed) for part in parts] if valid else parts)
+
+
+def _inside(part: Tensor, whole: Tensor) -> Tensor:
+    """Cut the axes along which `part` is still as long as `whole` by a voxel at either end."""
+    for axis in (-3, -2, -1):
+        if part.shape[axis] == whole.shape[axis]:
+            part = part.narrow(axis, 1, part.shape[axis] - 2)
+    return part
 
 
 def eigenvalues(matrices: Tensor) -> Tensor:
