@@ -82,6 +82,7 @@ def test_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
         (["--low", "b.tif", "--high", "a.tif", "--cracks"], "--cracks needs slices whose cracks are known"),
         (["phantom:1", "--degrade", "bicubic"], "changes nothing at factor 1"),
         (["phantom:one"], "is not a phantom"),
+        (["phantom:1", "--scale", 0], "There is no factor 0; choose 1, 2 or 4"),
     ):
         with pytest.raises(UserError, match=message):
             run(*words)

@@ -50,6 +50,12 @@ def test_holes_inside_the_circle_are_refused_by_name(tmp_path: Path, data: Path)
         list(true_slices([str(data / "ct")]))
 
 
+def test_too_small_a_slice_is_refused_by_name(tmp_path: Path) -> None:
+    imwrite(tmp_path / "tiny.tif", np.arange(40 * 31, dtype=np.uint16).reshape(40, 31))
+    with pytest.raises(UserError, match=r"tiny\.tif has slices of 40 x 31 pixels, too small"):
+        list(true_slices([str(tmp_path / "tiny.tif")]))
+
+
 def test_samples_of_different_places_stay_apart(tmp_path: Path, data: Path) -> None:
     folders = ("monday", "tuesday", "other/monday")
     scans = [scan(tmp_path / folder / "scan.tif") for folder in folders]

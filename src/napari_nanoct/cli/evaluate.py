@@ -47,6 +47,8 @@ def evaluate(
 
     if bool(truth) == bool(low or high) or bool(low) != bool(high):
         raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
+    if scale not in (1, 2, 4):
+        raise UserError(f"There is no factor {scale}; choose 1, 2 or 4.")
     if cracks and not truth:
         raise UserError("--cracks needs slices whose cracks are known: phantom:SEED or a ct folder with crack labels.")
     methods = {scores.baseline_name(scale): scores.baseline(scale)}

@@ -15,6 +15,8 @@ from napari_nanoct.errors import UserError
 
 PHANTOM = "phantom:"
 MOST_SLICES = 8
+SMALLEST = 32
+"""Least height and width of a slice taken as truth, in pixels: at factor 4 that leaves 8; SSIM's window has 11."""
 RIM = 2
 """Pixels by which the circle that a reconstruction fills may be smaller than the inscribed one."""
 
@@ -51,7 +53,8 @@ def true_slices(sources: Sequence[str]) -> Iterator[TrueSlice]:
     Raises
     ------
     UserError
-        If a source cannot be read, yields nothing, or has values that are not finite where figures look.
+        If a source cannot be read, yields nothing, has slices below 32 x 32 pixels, or has values that are not finite
+        where figures look.
     """
     taken: dict[str, str] = {}
     for source in sources:
@@ -59,6 +62,11 @@ def true_slices(sources: Sequence[str]) -> Iterator[TrueSlice]:
         found = False
         for one in _slices(source):
             found = True
+            if min(one.image.shape) < SMALLEST:
+                size = " x ".join(map(str, one.image.shape))
+                raise UserError(
+                    f"{source} has slices of {size} pixels, too small to score; give {SMALLEST} x {SMALLEST} or more."
+                )
             image = finite_image(one.image, one.circle, source)
             yield replace(one, sample=_own_name(one.sample, place, taken), image=image)
         if not found:
