@@ -42,7 +42,7 @@ def test_points_lie_on_the_plane(disc):
     surface = found(disc, 2.0, normal)
     centre = (56 - 1) / 2 + np.array([0.3, 0.2, -0.4])
     assert np.abs((surface.position - centre) @ normal).max() < 0.4
-    assert np.abs((surface.position - surface.voxel)).max() <= 0.5 + 1e-6
+    assert np.abs(surface.position - surface.voxel).max() <= 0.5 + 1e-6
 
 
 def test_a_gap_of_a_voxel_is_bridged(disc):

@@ -50,12 +50,12 @@ class Block:
     inner: Box
 
 
-def blocks(shape: Shape, halo: tuple[int, ...], size: tuple[int, ...] = BLOCK) -> Iterator[Block]:
+def blocks(shape: Shape, halo: tuple[int, ...]) -> Iterator[Block]:
     """Cut a volume into blocks with a halo."""
-    steps = [range(0, length, step) for length, step in zip(shape, size, strict=True)]
+    steps = [range(0, length, step) for length, step in zip(shape, BLOCK, strict=True)]
     for starts in itertools.product(*steps):
         core, padded, inner = [], [], []
-        for start, step, length, reach in zip(starts, size, shape, halo, strict=True):
+        for start, step, length, reach in zip(starts, BLOCK, shape, halo, strict=True):
             stop = min(start + step, length)
             low, high = max(start - reach, 0), min(stop + reach, length)
             core.append(slice(start, stop))
@@ -164,6 +164,12 @@ class Census:
             source = "guess: darkest class of the volume"
         around = np.concatenate(self.around)
         wall = float(np.median(around)) if len(around) else float(np.max(inside))
+        if wall - level <= 1e-6 * max(abs(wall), abs(level)):
+            kind = ("darker", "brighter") if sign > 0 else ("brighter", "darker")
+            raise UserError(
+                f"Empty cracks ({sign * level:.4g}) are not {kind[0]} than their walls ({sign * wall:.4g}) in "
+                f"{image.name}; choose the layer that they were found in, or measure {kind[1]} cracks."
+            )
         own = {label: float(sums[1] / sums[0]) for label, sums in self.deep.items() if sums[0] >= DEEP_ENOUGH}
         # A crack that is filled as bright as its wall would have no opening to divide by.
         own = {label: value for label, value in own.items() if wall - value > 0.2 * (wall - level)}
