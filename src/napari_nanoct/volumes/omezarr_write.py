@@ -13,7 +13,7 @@ import numpy as np
 from napari_nanoct.volumes.geometry import Geometry
 from napari_nanoct.volumes.owner import claim, release
 from napari_nanoct.volumes.place import check_free, make_partial, take_place
-from napari_nanoct.volumes.pyramid import coarser_shape, mean_by, pyramid_plan
+from napari_nanoct.volumes.pyramid import coarser_shape, mean_by, nearest_by, pyramid_plan
 from napari_nanoct.volumes.volume import Shape
 from napari_nanoct.volumes.zarr_folder import zarr_attributes
 
@@ -48,6 +48,8 @@ class OmeZarrWriter:
         Name of the image in its metadata; by default the file name without ending.
     overwrite
         Replace an OME-Zarr that is already there. The old one stays until the new one is whole.
+    labels
+        The voxels are labels: the pyramid takes one of a cell instead of their mean.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class OmeZarrWriter:
         geometry: Geometry,
         name: str | None = None,
         overwrite: bool = False,
+        labels: bool = False,
     ) -> None:
         self.path = Path(path).expanduser()
         self.shape = shape
@@ -72,6 +75,7 @@ class OmeZarrWriter:
         self.geometry = geometry
         self.name = name or self.path.name.removesuffix(".zarr").removesuffix(".ome")
         self.overwrite = overwrite
+        self.labels = labels
         self._written: set[int] = set()
         check_free(self.path, overwrite)
         self.partial = make_partial(self.path)
@@ -134,6 +138,9 @@ class OmeZarrWriter:
         try:
             geometries = self._build_pyramid(check)
             ome = ome_metadata(self.name, self.geometry, geometries, self.dtype, contrast)
+            if self.labels:
+                ome["image-label"] = {"version": ome["version"]}
+                ome["multiscales"][0]["type"] = "nearest"
             self._root.attrs.update({"ome": ome, "nanoct": {**record, "status": "complete"}})
         except BaseException:
             self.abandon()
@@ -166,7 +173,7 @@ class OmeZarrWriter:
         for number, factors in enumerate(pyramid_plan(self.shape, self.geometry), start=1):
             z, y, x = finer.shape
             coarser = _create_array(self._root, str(number), coarser_shape((z, y, x), factors), self.dtype)
-            _coarsen(finer, coarser, factors, check)
+            _coarsen(finer, coarser, factors, check, nearest_by if self.labels else mean_by)
             geometries.append(geometries[-1].coarsened(factors))
             finer = coarser
         return geometries
@@ -246,7 +253,13 @@ def _create_array(root: zarr.Group, name: str, shape: Shape, dtype: np.dtype[Any
     )
 
 
-def _coarsen(finer: zarr.Array[Any], coarser: zarr.Array[Any], factors: Shape, check: Callable[[], None]) -> None:
+def _coarsen(
+    finer: zarr.Array[Any],
+    coarser: zarr.Array[Any],
+    factors: Shape,
+    check: Callable[[], None],
+    reduce: Callable[[NDArray[Any], Shape], NDArray[Any]],
+) -> None:
     """Fill one level from the one before it, shard by shard; what is read at a time is 8 slices of one shard's area."""
     depth, height, width = coarser.shape
     _, tall, wide = coarser.shards or coarser.chunks
@@ -260,5 +273,5 @@ def _coarsen(finer: zarr.Array[Any], coarser: zarr.Array[Any], factors: Shape, c
                 step = CHUNK[0] // fz
                 for z in range(z0, z1, step):
                     block = finer[z * fz : min(z + step, z1) * fz, y0 * fy : y1 * fy, x0 * fx : x1 * fx]
-                    out[z - z0 : z - z0 + step] = mean_by(np.asarray(block), factors)
+                    out[z - z0 : z - z0 + step] = reduce(np.asarray(block), factors)
                 coarser[z0:z1, y0:y1, x0:x1] = out

@@ -1,0 +1,51 @@
+"""The probability of a crack as the score of every voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_nanoct.cracks.blocks import Rule
+from napari_nanoct.cracks.derivatives import Spacing
+from napari_nanoct.cracks.features import halo, volume_features
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_nanoct.cracks.classifier import CrackClassifier
+
+SMALLEST = 12
+"""Fewest voxels of a crack: who scribbles decides on the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilitySearch:
+    """A classifier's probability of a crack, from `high` down to `low`, block by block."""
+
+    classifier: CrackClassifier
+    voxel_size: Spacing
+    high: float
+    low: float
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x) around a block that its score depends on."""
+        return halo(self.classifier.settings, self.voxel_size)
+
+    @property
+    def rule(self) -> Rule:
+        """Hysteresis of the probability."""
+        return Rule(self.low, self.high, SMALLEST)
+
+    def __call__(
+        self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float32], None]:
+        """Return the probability of a block that was read with the `halo`."""
+        features = volume_features(block, self.voxel_size, self.classifier.settings)
+        crack = self.classifier.classes.index("crack")
+        score = np.asarray(self.classifier.probabilities(features)[crack], np.float32)
+        if mask is not None:
+            score[~mask] = 0
+        return score, None
