@@ -75,8 +75,10 @@ def test_scores_cracks_at_every_level(tmp_path: Path, data: Path) -> None:
 
 
 def test_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     for words, message in (
         ([], "Give either slices"),
+        (["phantom:1", "-o", tmp_path / "file"], "file is a file; give a folder"),
         (["a.tif", "--low", "b.tif"], "Give either slices"),
         (["--low", "b.tif"], "Give either slices"),
         (["--low", "b.tif", "--high", "a.tif", "--cracks"], "--cracks needs slices whose cracks are known"),

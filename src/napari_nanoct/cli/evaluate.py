@@ -49,6 +49,8 @@ def evaluate(
         raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
     if scale not in (1, 2, 4):
         raise UserError(f"There is no factor {scale}; choose 1, 2 or 4.")
+    if output and output.exists() and not output.is_dir():
+        raise UserError(f"{output} is a file; give a folder for the scores and pictures.")
     if cracks and not truth:
         raise UserError("--cracks needs slices whose cracks are known: phantom:SEED or a ct folder with crack labels.")
     methods = {scores.baseline_name(scale): scores.baseline(scale)}
