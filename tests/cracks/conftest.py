@@ -32,7 +32,7 @@ def _disc(
     return share.reshape(side // coarse, coarse, side, side).mean(axis=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def disc() -> Callable[..., NDArray[np.float64]]:
     """Draws a round plane crack."""
     return _disc

@@ -11,12 +11,14 @@ FINE = Geometry((1.0, 0.5, 0.5), (10.0, 20.25, 30.25), "micrometer")
 COARSE = Geometry((1.0, 1.0, 1.0), (10.0, 20.5, 30.5), "micrometer")
 
 
-def two_cracks(disc):
-    """Shares (z, y, x) on the fine grid of one true and one painted crack, both oblique."""
-    side = 96
-    true = disc(side, 2.5, (0.5, 0.8, 0.3), 22.0, (0, -22, 0), 2)
-    painted = disc(side, 2.5, (0.5, -0.8, 0.3), 22.0, (0, 22, 0), 2)
-    return true, painted
+@pytest.fixture(scope="module")
+def scene(disc):
+    """Share (z, y, x) of a true and of a painted crack on the fine grid, both oblique; enhanced layer and labels."""
+    side = 64
+    true = disc(side, 2.5, (0.5, 0.8, 0.3), 14.0, (0, -14, 0), 2)
+    painted = disc(side, 2.5, (0.5, -0.8, 0.3), 14.0, (0, 14, 0), 2)
+    enhanced = gaussian_filter(1 - true - painted, (0.5, 0.8, 0.8)).astype(np.float32)
+    return true, painted, Volume(enhanced, FINE), label(enhanced < 0.6, np.ones((3, 3, 3)))[0]
 
 
 def binned(fine):
@@ -31,60 +33,53 @@ def noisy(grey, amount, seed, blur=0.0):
     return grey + amount * noise / noise.std()
 
 
-def judged(disc, amount, seed=0, correlation=0.0, factor=2):
-    true, painted = two_cracks(disc)
-    enhanced = gaussian_filter(1 - true - painted, (0.5, 0.8, 0.8))
-    labels = label(enhanced < 0.6, np.ones((3, 3, 3)))[0]
+def judged(scene, amount, seed=0, correlation=0.0, factor=2):
+    true, painted, enhanced, labels = scene
     original = gaussian_filter(1 - true, (0.5, 1.2, 1.2))
     grid = FINE
     if factor == 2:
         original, grid = binned(original), COARSE
     shown = Volume(noisy(original, amount, seed, correlation).astype(np.float32), grid)
-    measurement = measure_cracks(labels, Volume(enhanced.astype(np.float32), FINE), original=shown, void=0.0)
+    measurement = measure_cracks(labels, enhanced, original=shown, void=0.0)
     found = {labels[tuple(np.argwhere(share > 0.9)[0])]: name for share, name in ((true, "true"), (painted, "painted"))}
     return {found[crack.id]: crack for crack in measurement.cracks}, measurement
 
 
 @pytest.mark.parametrize("factor", [1, 2])
 @pytest.mark.parametrize("correlation", [0.0, 1.0])
-def test_a_painted_crack_is_flagged_and_a_true_one_is_not(disc, factor, correlation):
+def test_a_painted_crack_is_flagged_and_a_true_one_is_not(scene, factor, correlation):
     for seed in range(3):
-        cracks, measurement = judged(disc, 0.2, seed, correlation, factor)
+        cracks, measurement = judged(scene, 0.2, seed, correlation, factor)
         assert cracks["painted"].only_enhanced is True
         assert cracks["true"].only_enhanced is False
         assert cracks["true"].evidence > 8
         assert measurement.whole.only_enhanced == 1
 
 
-def test_contrast_to_noise_is_that_of_a_voxel(disc):
-    quiet, loud = (judged(disc, amount)[0]["true"] for amount in (0.1, 0.4))
+def test_contrast_to_noise_is_that_of_a_voxel(scene):
+    quiet, loud = (judged(scene, amount)[0]["true"] for amount in (0.1, 0.4))
     assert quiet.cnr_original == pytest.approx(4 * loud.cnr_original, rel=0.25)
     assert 2 < quiet.cnr_original < 10
-    assert abs(judged(disc, 0.1)[0]["painted"].cnr_original) < 0.3
+    assert abs(judged(scene, 0.1)[0]["painted"].cnr_original) < 0.3
 
 
-def test_a_crack_lost_in_noise_has_no_evidence(disc):
-    assert judged(disc, 20.0)[0]["true"].only_enhanced is True
+def test_a_crack_lost_in_noise_has_no_evidence(scene):
+    assert judged(scene, 20.0)[0]["true"].only_enhanced is True
 
 
-def test_nothing_is_said_where_the_original_has_no_voxels(disc):
-    true, painted = two_cracks(disc)
-    enhanced = gaussian_filter(1 - true - painted, (0.5, 0.8, 0.8)).astype(np.float32)
-    labels = label(enhanced < 0.6, np.ones((3, 3, 3)))[0]
+def test_nothing_is_said_where_the_original_has_no_voxels(scene):
+    _, _, enhanced, labels = scene
     far = Volume(np.ones((8, 8, 8), np.float32), Geometry((1.0, 1.0, 1.0), (900.0, 0.0, 0.0), "micrometer"))
-    measurement = measure_cracks(labels, Volume(enhanced, FINE), original=far, void=0.0)
+    measurement = measure_cracks(labels, enhanced, original=far, void=0.0)
     assert [crack.only_enhanced for crack in measurement.cracks] == [None, None]
     assert measurement.whole.only_enhanced == 0
 
 
-def test_units_of_the_two_layers_may_differ(disc):
-    true, painted = two_cracks(disc)
-    enhanced = gaussian_filter(1 - true - painted, (0.5, 0.8, 0.8)).astype(np.float32)
-    labels = label(enhanced < 0.6, np.ones((3, 3, 3)))[0]
+def test_units_of_the_two_layers_may_differ(scene):
+    true, _, enhanced, labels = scene
     original = binned(gaussian_filter(1 - true, (0.5, 1.2, 1.2))).astype(np.float32)
     nano = Geometry(*(tuple(1000 * v for v in part) for part in (COARSE.voxel_size, COARSE.origin)), "nanometer")
     one, other = (
-        measure_cracks(labels, Volume(enhanced, FINE), original=Volume(original, grid), void=0.0).cracks
-        for grid in (COARSE, nano)
+        measure_cracks(labels, enhanced, original=Volume(original, grid), void=0.0).cracks for grid in (COARSE, nano)
     )
     assert [crack.cnr_original for crack in one] == pytest.approx([crack.cnr_original for crack in other], rel=1e-3)
