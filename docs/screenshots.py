@@ -1,10 +1,11 @@
-"""Make the pictures of the enhance dock: real napari windows, with every button pressed.
+"""Make the pictures of the docks: real napari windows, with every button pressed.
 
-    python docs/screenshots.py [FOLDER]
+    python docs/screenshots.py [enhance|cracks] [FOLDER]
 
-Run it under a screen of 1366 x 768, as a small laptop has; where there is none:
+Both by default. The enhance dock is shown on a screen of 1366 x 768, as a small laptop has, the cracks dock on one of
+1400 x 1000; where there is none:
 
-    xvfb-run -a -s "-screen 0 1366x768x24" python docs/screenshots.py
+    xvfb-run -a -s "-screen 0 1400x1000x24" python docs/screenshots.py
 """
 
 from __future__ import annotations
@@ -20,19 +21,28 @@ if sys.platform.startswith("linux"):
     os.environ["QT_QPA_PLATFORM"] = "xcb"  # "offscreen" has no OpenGL: the canvas would stay blank
 
 import napari
+import numpy as np
 from napari.settings import get_settings
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
+from scipy.ndimage import distance_transform_edt
+
+from napari_nanoct.docks.crack_plots import PlotWindow
 
 
-def main(folder: Path) -> None:
-    """Go through the dock as a user does and save a picture of the window at each step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="nanoct-"))
+def window_of(width: int, height: int) -> tuple[napari.Viewer, QWidget]:
+    """Open napari at a size that does not depend on the last time."""
     get_settings().application.save_window_geometry = False
     viewer = napari.Viewer(title="napari", show=True, show_welcome_screen=False)
     window = viewer.window._qt_window
-    window.setGeometry(0, 0, 1366, 768)
+    window.setGeometry(0, 0, width, height)
+    return viewer, window
+
+
+def enhance(folder: Path) -> None:
+    """Go through the enhance dock as a user does and save a picture of the window at each step."""
+    work = Path(tempfile.mkdtemp(prefix="nanoct-"))
+    viewer, window = window_of(1366, 768)
     viewer.open_sample("napari-nanoct", "phantom-low")
     _, dock = viewer.window.add_plugin_dock_widget("napari-nanoct", "Enhance")
     viewer.dims.set_current_step(0, 20)
@@ -64,6 +74,86 @@ def main(folder: Path) -> None:
     viewer.close()
 
 
+def cracks(folder: Path) -> None:
+    """Go through the cracks dock: propose, scribble, preview, segment, click on a row, plots, original and enhanced."""
+    work = Path(tempfile.mkdtemp(prefix="nanoct-"))
+    viewer, window = window_of(1400, 1000)
+    viewer.open_sample("napari-nanoct", "phantom-cracks")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-nanoct", "Cracks")
+    ui, scribbling = dock.ui, dock.scribbling
+    ui.original.setCurrentIndex(ui.original.findText("cracked phantom, scanned"))
+    ui.output.setText(str(work / "phantom-cracks.ome.zarr"))
+    ui.output.editingFinished.emit()
+    until(lambda: scribbling.brushes.store is not None)
+    viewer.dims.set_current_step(0, 20)
+    viewer.reset_view()
+
+    ui.propose.click()
+    until(lambda: dock.measures.shown is not None)
+    save(window, folder / "cracks-proposal.png")
+    dock.measures.shown.layer.visible = False
+
+    truth = np.asarray(viewer.layers["crack truth"].data)
+    image = np.asarray(viewer.layers["cracked phantom, enhanced"].data)
+    for z in (20, 32):
+        viewer.dims.set_current_step(0, z)
+        for number, places in enumerate(strokes(truth[z], image[z]), 1):
+            ui.classes.button(number).click()
+            layer = scribbling.brushes.layer
+            layer.brush_size = (1, 4, 6)[number - 1]
+            with layer.block_history():
+                for y, x in places:
+                    layer.paint((z, y, x), number)
+    viewer.dims.set_current_step(0, 20)
+    ui.live.click()
+    until(lambda: "to go" not in ui.status.text() and "% crack" in ui.status.text())
+    save(window, folder / "cracks-live.png")
+    ui.next.click()
+    until(lambda: "least sure" in ui.status.text() or "% crack" in ui.status.text())
+    ui.live.click()
+
+    activity = viewer.window._qt_viewer.window()._activity_dialog
+    ui.segment.click()
+    until(lambda: dock.run.plan is not None)
+    save(window, folder / "cracks-question.png")
+    ui.start.click()
+    activity.show()
+    activity.move_to_bottom_right()
+    until(lambda: ui.bar.maximum() > 0 and ui.bar.value() > 0.3 * ui.bar.maximum())
+    save(window, folder / "cracks-running.png")
+    until(lambda: not dock.run.running and ui.status.text().startswith("Done"))
+    activity.hide()
+    until(lambda: "cracks" in ui.summary.text() and "proposed" not in ui.summary.text())
+    ui.table.selectRow(2)
+    save(window, folder / "cracks-table.png")
+    ui.aperture.click()
+    viewer.layers["cracked phantom, enhanced cracks"].visible = False
+    save(window, folder / "cracks-aperture.png")
+    ui.plots.click()
+    save(window, folder / "cracks-plots.png")
+    (plots,) = ui.findChildren(PlotWindow)
+    plots.close()
+    viewer.layers.selection.active = viewer.layers["crack truth"]
+    ui.compare.click()
+    until(lambda: ui.findChildren(PlotWindow) and plots not in ui.findChildren(PlotWindow))
+    save(window, folder / "cracks-compare.png")
+    viewer.close()
+
+
+def strokes(truth: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
+    """Return where a user would paint a slice: places (n, 2) along cracks, in pores and on what is sound."""
+    random = np.random.default_rng(0)
+    crack, far = truth > 0, distance_transform_edt(truth == 0)
+    dark, bright = np.percentile(image, (2, 70))
+    pore = distance_transform_edt((image < dark * 1.1) & (far > 5)) > 3
+    sound = (image > bright) & (far > 6)
+    between = (image < bright) & (far > 6) & ~pore
+    picked = []
+    for places, count in ((np.argwhere(crack), 150), (np.argwhere(pore), 25), (np.argwhere(sound | between), 60)):
+        picked.append(places[random.choice(len(places), min(count, len(places)), replace=False)])
+    return picked
+
+
 def until(condition: Callable[[], bool], seconds: float = 600) -> None:
     """Let the window work until the condition holds."""
     end = time.monotonic() + seconds
@@ -82,5 +172,15 @@ def save(window: QWidget, path: Path) -> None:
     print(path)
 
 
+def main(words: list[str]) -> None:
+    """Make the pictures that were asked for."""
+    folder = Path(words.pop()) if words and words[-1] not in DOCKS else Path(__file__).parent / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in words or DOCKS:
+        DOCKS[name](folder)
+
+
+DOCKS = {"enhance": enhance, "cracks": cracks}
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images")
+    main(sys.argv[1:])

@@ -173,6 +173,6 @@ def draw_comparison(figure: Figure, found: Compared) -> None:
     if not found.comparison.recall:
         draw_layers(figure, found.shown)
         return
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(3, 2)))
-    draw_layers(above, found.shown)
-    draw_recall(below.subplots(), found.comparison)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
+    draw_layers(parts[0], found.shown)
+    draw_recall(parts[1].subplots(), found.comparison)

@@ -44,7 +44,9 @@ class CrackControls(QWidget):
             "Where the cracks are segmented: an image layer of one volume (z, y, x), best an enhanced one"
         )
         self.original = combo("The layer before its enhancement: cracks that it does not show are flagged")
-        self.inside = combo("Where cracks may be: automatic finds the sample, or the particles in it")
+        self.inside = combo(
+            "Where cracks may be. Automatic: for the proposal in bright bodies, if there are any; for a classifier all over"
+        )
         self.tone = combo("Whether cracks are darker or brighter than what they run through")
         self.tone.setMinimumContentsLength(6)
         self.tone.addItem("dark", True)
@@ -113,7 +115,7 @@ class CrackControls(QWidget):
         self.probability.setToolTip("Show the probability of a crack in colours over the slice (Alt+O)")
         self.probability.setShortcut("Alt+O")
         self.probability.setChecked(True)
-        self.high, self.low = _share(0.5), _share(0.3)
+        self.high, self.low = _share(0.7), _share(0.5)
         self.high.setToolTip("A crack must reach this probability somewhere")
         self.low.setToolTip("and goes on as far as this one")
         self.save, self.load = QPushButton("Save…"), QPushButton("Load…")

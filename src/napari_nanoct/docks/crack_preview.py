@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_nanoct.cracks.classifier import CrackClassifier
     from napari_nanoct.cracks.scribbles import ScribbleStore
     from napari_nanoct.jobs import CancelToken
+    from napari_nanoct.volumes import Volume
 
 BATCH = 8
 """Tiles outside the view that are worked out before they are shown."""
@@ -48,6 +49,8 @@ class Look:
         Slice in view.
     window : (int, int, int, int)
         Tiles of it in view.
+    mask : Volume or None
+        Not 0 where cracks may be.
     high, low : float
         Hysteresis thresholds.
     """
@@ -58,6 +61,7 @@ class Look:
     classifier: CrackClassifier | None
     z: int
     window: Window
+    mask: Volume | None
     high: float
     low: float
 
@@ -135,12 +139,12 @@ class LivePreview(QObject):
 
         self._work.start(then, work_out, look, self._slice, wanted)
 
-    def _show(self, look: Look, seen: Slice, cracks: NDArray[np.bool_]) -> None:
+    def _show(self, look: Look, seen: Slice, probability: NDArray[np.float32], cracks: NDArray[np.bool_]) -> None:
         if self._slice is None or seen.classifier is not self._slice.classifier:
             self.learned.emit(seen.classifier)
         self._slice = seen
-        self.overlay.show(look.image, seen.z, seen.probability.copy(), cracks)
-        height, width = seen.probability.shape
+        self.overlay.show(look.image, seen.z, probability, cracks)
+        height, width = probability.shape
         y0, y1, x0, x1 = look.window
         around = tiles((0, height, 0, width), middle=((y0 + y1) / 2, (x0 + x1) / 2))
         rest = [tile for tile in around if tile not in seen.done]
@@ -152,12 +156,15 @@ class LivePreview(QObject):
 
 def work_out(
     look: Look, known: Slice | None, wanted: list[Window], cancel: CancelToken
-) -> tuple[Slice, NDArray[np.bool_]]:
-    """Learn what is new, add tiles to what is known of the slice, and return that with its cracks (y, x)."""
+) -> tuple[Slice, NDArray[np.float32], NDArray[np.bool_]]:
+    """Learn what is new, add tiles to what is known of the slice, and return it, probability and cracks (y, x)."""
     from skimage.filters import apply_hysteresis_threshold
 
     classifier = look.teacher.classifier(look.store, look.classifier, cancel)
     if known is None or known.z != look.z or known.classifier is not classifier:
         known = Slice(look.z, classifier, np.zeros(look.teacher.volume.shape[1:], np.float32))
     look.teacher.fill(known, wanted, cancel)
-    return known, apply_hysteresis_threshold(known.probability, look.low, look.high)
+    probability = known.probability.copy()
+    if look.mask is not None:
+        probability[np.asarray(look.mask.data[look.z]) == 0] = 0
+    return known, probability, apply_hysteresis_threshold(probability, look.low, look.high)

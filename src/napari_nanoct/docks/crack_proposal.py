@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_nanoct.docks.crack_controls import AUTOMATIC, EVERYWHERE
+from napari_nanoct.docks.crack_controls import EVERYWHERE
 from napari_nanoct.volumes import Volume
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Proposed:
 
 def propose_near(request: Request, z: int, window: Window, cancel: CancelToken) -> Proposed:
     """Find clear cracks in a thread; around slice `z` and the middle of `window` if the volume is large."""
-    from napari_nanoct.cracks.proposal import ProposalSettings, propose, sample_mask
+    from napari_nanoct.cracks.proposal import ProposalSettings, propose
     from napari_nanoct.volumes import intensity_range
 
     whole = request.volume
@@ -60,19 +60,17 @@ def propose_near(request: Request, z: int, window: Window, cancel: CancelToken) 
     intensity = intensity_range(whole)
     cancel.check()
     grey = intensity.normalise(np.asarray(volume.data))
-    size = whole.geometry.voxel_size
-    mask: Any = None
-    if request.mask == AUTOMATIC:
-        mask = sample_mask(grey, size)
-    elif request.mask != EVERYWHERE:
-        assert isinstance(request.mask, Volume)
+    mask = None
+    if isinstance(request.mask, Volume):
         mask = np.asarray(request.mask.data[part]) > 0
+    elif request.mask == EVERYWHERE:
+        mask = np.ones(volume.shape, bool)
     cancel.check()
     settings = ProposalSettings(sensitivity=request.sensitivity, dark=request.dark)
-    found = propose(grey, size, settings, mask)
+    found = propose(grey, whole.geometry.voxel_size, settings, mask)
     cancel.check()
-    where = "" if volume is whole else f" in {' × '.join(map(str, volume.shape))} voxels around the slice in view"
-    return Proposed(found.labels, volume, found.clear, f"{found.message.rstrip('.')}{where}.")
+    where = "" if volume is whole else f" (In {' × '.join(map(str, volume.shape))} voxels around the slice in view.)"
+    return Proposed(found.labels, volume, found.clear, found.message + where)
 
 
 def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> Part:

@@ -15,7 +15,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication
 
-from napari_nanoct.docks.crack_controls import CLASSIFIER
+from napari_nanoct.docks.crack_controls import CLASSIFIER, EVERYWHERE
 from napari_nanoct.docks.layers import layer_file
 from napari_nanoct.docks.plan import time_text
 from napari_nanoct.docks.reader import layer_data
@@ -119,9 +119,11 @@ def make_plan(
         input=layer_file(request.volume) or "",
         output=str(output),
         classifier=str(output.with_name(f"{stem}.classifier.json")) if classifier is not None else None,
-        sensitivity=request.sensitivity,
+        sensitivity=request.sensitivity if classifier is None else SegmentSettings.sensitivity,
         mask=_mask_file(request, output, cancel),
         dark=request.dark,
+        high=request.high if classifier is not None else SegmentSettings.high,
+        low=request.low if classifier is not None else SegmentSettings.low,
         overwrite=bool(replaces),
     )
     cancel.check()
@@ -264,7 +266,7 @@ class SegmentRun(QObject):
 def _mask_file(request: Request, output: Path, cancel: CancelToken) -> str | None:
     """Return the file of the mask, written beside the output if it is a layer that is not on disk."""
     if isinstance(request.mask, str):
-        return None
+        return EVERYWHERE if request.mask == EVERYWHERE else None
     volume = request.mask
     file = layer_file(volume)
     if file is not None:

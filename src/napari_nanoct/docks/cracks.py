@@ -70,8 +70,8 @@ class CracksDock(QWidget):
         ui.load.clicked.connect(self._browse_load)
         ui.live.toggled.connect(live.switch)
         ui.probability.toggled.connect(live.overlay.show_probability)
-        for field in (ui.high, ui.low):
-            field.valueChanged.connect(live.touch)
+        for changed in (ui.high.valueChanged, ui.low.valueChanged, ui.inside.currentIndexChanged):
+            changed.connect(live.touch)
         live.said.connect(ui.status.setText)
         live.learned.connect(self._learned)
         self.scribbling.stroked.connect(self._stroked)
@@ -177,7 +177,8 @@ class CracksDock(QWidget):
         assert self._teacher is not None
         window = view_window(image, request.volume.shape[1:])
         store = None if self.loaded is not None else self.scribbling.brushes.store
-        return Look(self._teacher, image, store, self.loaded, z, window, request.high, request.low)
+        mask = None if isinstance(request.mask, str) else request.mask
+        return Look(self._teacher, image, store, self.loaded, z, window, mask, request.high, request.low)
 
     def _stroked(self) -> None:
         """Scribbles count from now on, not what was loaded."""

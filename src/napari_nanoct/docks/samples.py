@@ -29,7 +29,7 @@ def phantom_high() -> list[LayerData]:
 
 
 def phantom_cracks() -> list[LayerData]:
-    """Return a cracked phantom as scanned, as a good enhancement leaves it, and the truth: one label a crack."""
+    """Return a cracked phantom as a good enhancement leaves it, as scanned, and the truth: one label a crack."""
     import numpy as np
     from scipy.ndimage import label
 
@@ -42,9 +42,10 @@ def phantom_cracks() -> list[LayerData]:
     labels, _ = label(truth.cracks, np.ones((3, 3, 3)))
     data, options, _ = _layer(labels.astype(np.int32), "crack truth")
     plain = {name: options[name] for name in ("name", "scale", "translate", "units", "axis_labels")}
+    before, before_options, kind = _layer(scanned.data, "cracked phantom, scanned")
     return [
-        _layer(scanned.data, "cracked phantom, scanned"),
         _layer(enhanced.data, "cracked phantom, enhanced"),
+        (before, {**before_options, "visible": False}, kind),
         (data, {**plain, "visible": False}, "labels"),
     ]
 
