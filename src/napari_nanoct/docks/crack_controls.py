@@ -44,9 +44,7 @@ class CrackControls(QWidget):
             "Where the cracks are segmented: an image layer of one volume (z, y, x), best an enhanced one"
         )
         self.original = combo("The layer before its enhancement: cracks that it does not show are flagged")
-        self.inside = combo(
-            "Where cracks may be. Automatic: for the proposal in bright bodies, if there are any; for a classifier all over"
-        )
+        self.inside = combo("Where cracks may be; automatic: inside particles, if any (a classifier: everywhere)")
         self.tone = combo("Whether cracks are darker or brighter than what they run through")
         self.tone.setMinimumContentsLength(6)
         self.tone.addItem("dark", True)
