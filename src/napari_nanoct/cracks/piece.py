@@ -17,11 +17,11 @@ from napari_nanoct.cracks.measurement import Triple
 from napari_nanoct.cracks.surface import Surface, mean_voxel, mid_surface
 from napari_nanoct.volumes import Geometry, Volume
 
-_POINTS = 20000
 # Profiles that are held at a time, about 5 kB each.
+_POINTS = 20000
 
-_BEYOND = aperture.SMOOTHING + 1
 # Points so far beyond the core, in mean voxels, lend their aperture to those in it.
+_BEYOND = aperture.SMOOTHING + 1
 
 
 def halo(voxel_size: Triple) -> tuple[int, int, int]:
