@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_nanoct.cracks.segment import segment_cracks
     from napari_nanoct.enhance import enhance_volume
     from napari_nanoct.errors import UserError
     from napari_nanoct.volumes import Volume, open_volume
@@ -20,9 +21,10 @@ _PUBLIC = {
     "Volume": "volumes",
     "enhance_volume": "enhance",
     "open_volume": "volumes",
+    "segment_cracks": "cracks",
 }
 
-__all__ = ["UserError", "Volume", "__version__", "enhance_volume", "open_volume"]
+__all__ = ["UserError", "Volume", "__version__", "enhance_volume", "open_volume", "segment_cracks"]
 
 
 def __getattr__(name: str) -> Any:

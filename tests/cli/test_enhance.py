@@ -139,7 +139,7 @@ def test_a_closed_stdin_does_not_cancel(model: Path, tomogram: Path, tmp_path: P
 @pytest.fixture
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put the signal handlers of the test process back, which the command replaces, and leave its stdin alone."""
-    monkeypatch.setattr("napari_nanoct.cli.enhance._cancel_on_line", lambda cancel: None)
+    monkeypatch.setattr("napari_nanoct.cli.driving._cancel_on_line", lambda cancel: None)
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in kept.items():

@@ -9,6 +9,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+MOSTLY = 0.3
+"""Share of a clear piece that is deep: cracks that end at a body's surface are not deep there."""
+
 LEVELS = 1000
 """Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
 
@@ -25,12 +28,15 @@ class Rule:
         Fewest voxels of a piece.
     planarity : float
         Least mean planarity of a piece, 0 to 1.
+    clear : int
+        Fewest voxels of the clear pieces together, those that are deep for the most part; with less none is kept.
     """
 
     low: float
     high: float
     smallest: int = 1
     planarity: float = 0.0
+    clear: int = 0
 
 
 class Pieces:
@@ -49,10 +55,16 @@ class Pieces:
         self._parent = np.zeros(1, np.int64)
         self._voxels = np.zeros(1, np.int64)
         self._planar = np.zeros(1, np.int64)
+        self._deep = np.zeros(1, np.int64)
         self._peak = np.zeros(1, np.float32)
         self._last: NDArray[np.int64] | None = None
 
-    def add(self, score: NDArray[np.float32], planarity: NDArray[np.float32] | None = None) -> NDArray[np.int64]:
+    def add(
+        self,
+        score: NDArray[np.float32],
+        planarity: NDArray[np.float32] | None = None,
+        deep: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int64]:
         """Return the provisional labels of the next slab: 0 background, else higher than any before.
 
         Parameters
@@ -60,6 +72,8 @@ class Pieces:
         score : ndarray, shape (z, y, x), float32
         planarity : ndarray, same shape, optional
             Of every voxel, 0 to 1; without it every piece is planar.
+        deep : ndarray of bool, same shape, optional
+            Where nothing but a crack can be, inside a body; without it everywhere.
         """
         from scipy.ndimage import label, maximum
 
@@ -70,10 +84,12 @@ class Pieces:
         parts = np.full(len(numbers), LEVELS) if planarity is None else np.rint(LEVELS * planarity[inside]).astype(int)
         # Sums of whole numbers below 2^53 are exact in float64.
         planar = np.bincount(numbers, parts, count + 1)[1:].astype(np.int64)
+        sunk = np.bincount(numbers if deep is None else numbers[deep[inside]], minlength=count + 1)[1:]
         peaks = maximum(score, found, np.arange(1, count + 1)) if count else np.empty(0)
         self._parent = np.concatenate([self._parent, np.arange(first, first + count)])
         self._voxels = np.concatenate([self._voxels, np.bincount(numbers, minlength=count + 1)[1:]])
         self._planar = np.concatenate([self._planar, planar])
+        self._deep = np.concatenate([self._deep, sunk])
         self._peak = np.concatenate([self._peak, np.asarray(peaks, np.float32)])
         labels = np.where(inside, found.astype(np.int64) + first - 1, 0)
         if self._last is not None:
@@ -93,6 +109,8 @@ class Pieces:
         keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
         keep &= planar >= self.rule.planarity * LEVELS * voxels
         keep[0] = False
+        clear = keep & (np.bincount(roots, self._deep, count) >= MOSTLY * voxels)
+        keep &= voxels[clear].sum() >= self.rule.clear
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 

@@ -10,6 +10,7 @@ import numpy as np
 from napari_nanoct.cracks.blocks import Rule
 from napari_nanoct.cracks.derivatives import Spacing
 from napari_nanoct.cracks.features import halo, volume_features
+from napari_nanoct.cracks.proposal import Scored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,13 +40,11 @@ class ProbabilitySearch:
         """Hysteresis of the probability."""
         return Rule(self.low, self.high, SMALLEST)
 
-    def __call__(
-        self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], None]:
+    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored:
         """Return the probability of a block that was read with the `halo`."""
         features = volume_features(block, self.voxel_size, self.classifier.settings)
         crack = self.classifier.classes.index("crack")
         score = np.asarray(self.classifier.probabilities(features)[crack], np.float32)
         if mask is not None:
             score[~mask] = 0
-        return score, None
+        return Scored(score)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,9 @@ NOISE_LOW, NOISE_HIGH = 2.0, 4.0
 
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
+
+CLEAR = 0.002
+"""Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
 
 PLANARITY = 0.35
 """Least ratio of plate measure and top-hat over a crack; of a round pore it is about 0.2."""
@@ -104,6 +107,14 @@ class Proposal:
     message: str
 
 
+class Scored(NamedTuple):
+    """Score, planarity and depth of the voxels of a block, as `Pieces.add` takes them."""
+
+    score: Grey
+    planarity: Grey | None = None
+    deep: Mask | None = None
+
+
 @dataclass(frozen=True)
 class PlateSearch:
     """The search for cracks in one volume, with all that must be the same everywhere in it.
@@ -136,20 +147,21 @@ class PlateSearch:
         z, y, x = (max(plate, 2 * wall, 2 * MEND + around) for plate, wall, around in reaches)
         return (z, y, x)
 
-    def __call__(self, block: Grey, mask: Mask | None = None) -> tuple[Grey, Grey]:
-        """Return score and planarity of a block that was read with the `halo`; NaN never gets in here."""
+    def __call__(self, block: Grey, mask: Mask | None = None) -> Scored:
+        """Look at a block that was read with the `halo`; NaN never gets in here."""
         grey = block if self.dark else 1 - block
         plates = plate_measure(grey, self.voxel_size, self.widths)
         tophat = closed(grey, reach_of(self.voxel_size, self.widths, 0.5)) - grey
         score = np.sqrt(plates * tophat)
         planarity = np.divide(plates, tophat, out=np.zeros_like(plates), where=tophat > 0).clip(0, 1)
+        deep = None
         if mask is None and self.body is not None:
             mask, deep = inside(grey, self.voxel_size, self.widths, self.body)
             # Here a crack may go on, but no crack may begin.
             np.minimum(score, np.float32(0.999 * self.rule.high), out=score, where=~deep)
         if mask is not None:
             score[~mask] = 0
-        return score, planarity
+        return Scored(score, planarity, deep)
 
 
 def propose(
@@ -194,13 +206,13 @@ def propose(
             raise UserError("The mask is empty; choose another one, or leave it out.")
         where = keep if where is None else keep & where
     search = find_search(values.__getitem__, values.shape, voxel_size, settings, None if mask is None else keep)
-    score, planarity = search(values, None if mask is None else keep)
+    found = search(values, None if mask is None else keep)
     if where is not None:
-        score[~where] = 0
+        found.score[~where] = 0
     pieces = Pieces(search.rule)
-    labels = pieces.add(score, planarity)
+    labels = pieces.add(*found)
     final = pieces.numbers()[labels]
-    return Proposal(final, score, bool(final.any()), summary(int(final.max())))
+    return Proposal(final, found.score, bool(final.any()), summary(int(final.max())))
 
 
 def summary(count: int) -> str:
@@ -244,9 +256,16 @@ def find_search(
     for box in boxes:
         around, inner = padded(box, shape, first.halo)
         keep = None if mask is None else np.asarray(mask[around], bool)
-        scores.append(first(read(around), keep)[0][inner].ravel())
+        scores.append(first(read(around), keep).score[inner].ravel())
     found = np.concatenate(scores)
     usual = float(np.quantile(found[found > 0], 0.75)) if (found > 0).any() else 0.0
     factor = 2 ** (1 - 2 * settings.sensitivity)
-    rule = Rule(max(LOW * factor, NOISE_LOW * usual), max(HIGH * factor, NOISE_HIGH * usual), smallest, PLANARITY)
+    bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())
+    rule = Rule(
+        low=max(LOW * factor, NOISE_LOW * usual),
+        high=max(HIGH * factor, NOISE_HIGH * usual),
+        smallest=smallest,
+        planarity=PLANARITY,
+        clear=int(CLEAR * factor * bodies * math.prod(shape)),
+    )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_nanoct.cracks.blocks import Rule
     from napari_nanoct.cracks.bodies import Box
+    from napari_nanoct.cracks.proposal import Scored
     from napari_nanoct.volumes import IntensityRange, Volume
 
 SLAB = 16
@@ -112,9 +113,7 @@ class Search(Protocol):
     def halo(self) -> tuple[int, int, int]: ...
     @property
     def rule(self) -> Rule: ...
-    def __call__(
-        self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
+    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +243,7 @@ def _pieces(
     import zarr
 
     from napari_nanoct.cracks.blocks import Pieces
+    from napari_nanoct.cracks.proposal import Scored
 
     depth, height, width = shape = source.volume.shape
     pieces = Pieces(search.rule)
@@ -252,34 +252,33 @@ def _pieces(
     tiles = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
     begin = time.perf_counter()
     for z in range(0, depth, SLAB):
-        score = np.zeros((min(SLAB, depth - z), height, width), np.float32)
-        planarity = np.ones_like(score)
+        slab = (min(SLAB, depth - z), height, width)
+        found = Scored(np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool))
         for number, (y, x) in enumerate(tiles):
             cancel.check()
-            box = (slice(z, z + len(score)), slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
-            _score(
-                search, source, settings.mask is not None, box, (score[:, box[1], box[2]], planarity[:, box[1], box[2]])
-            )
-            share = (z + len(score) * (number + 1) / len(tiles)) / depth
+            box = (slice(z, z + slab[0]), slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+            _score(search, source, settings.mask is not None, box, found)
+            share = (z + slab[0] * (number + 1) / len(tiles)) / depth
             seconds = time.perf_counter() - begin
             rate = share * np.prod(shape, dtype=float) / seconds / 1e6
             yield Progress(int(share * depth), depth, rate=rate, seconds_left=seconds * (1 - share) / share)
-        parts[z : z + len(score)] = pieces.add(score, planarity)
+        parts[z : z + slab[0]] = pieces.add(*found)
     return pieces.numbers(), parts
 
 
-def _score(search: Search, source: Source, masked: bool, box: Box, out: tuple[NDArray[Any], NDArray[Any]]) -> None:
-    """Fill score and planarity of a box of the volume."""
+def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored) -> None:
+    """Fill a box of the volume in the slab that it lies in."""
     from napari_nanoct.cracks.bodies import padded
 
     around, inner = padded(box, source.volume.shape, search.halo)
     mask = source[around] if masked else None
     if mask is not None and not mask[inner].any():
         return
-    found, planar = search(source.grey(around), mask)
-    out[0][:] = np.where(source.finite(box), found[inner], 0)
-    if planar is not None:
-        out[1][:] = planar[inner]
+    found = search(source.grey(around), mask)
+    for whole, part in zip(slab, found, strict=True):
+        if whole is not None and part is not None:
+            whole[:, box[1], box[2]] = part[inner]
+    slab.score[:, box[1], box[2]][~source.finite(box)] = 0
 
 
 def _search(settings: SegmentSettings, source: Source) -> Search:

@@ -1,0 +1,142 @@
+"""Segmentation of a volume on disk: what the proposal gives, in blocks; what stands in the output; bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+import napari_nanoct.cracks.segment as segment
+from napari_nanoct import UserError, open_volume, segment_cracks
+from napari_nanoct.cracks import propose
+from napari_nanoct.cracks.segment import SegmentSettings
+from napari_nanoct.jobs import Cancelled, CancelToken, Done, Progress
+from napari_nanoct.volumes import intensity_range
+
+
+@pytest.fixture(scope="module")
+def cracked() -> NDArray[np.uint16]:
+    """Two bright balls with a crack through each, in the dark."""
+    z, y, x = np.ogrid[:56, :70, :116]
+    grey = np.zeros((56, 70, 116))
+    for middle in (28, 87):
+        ball = (z - 28) ** 2 + (y - 35) ** 2 + (x - middle) ** 2 < 24**2
+        crack = (np.abs(0.8 * (z - 28) + 0.4 * (y - 35) + 0.4 * (x - middle)) < 1.2) & (np.abs(y - 35) < 14)
+        grey[ball & ~crack] = 1
+    grey = gaussian_filter(grey, 0.7) + np.random.default_rng(0).normal(0, 0.03, grey.shape)
+    return np.rint(2000 + 10000 * grey).clip(0).astype(np.uint16)
+
+
+def whole(grey: NDArray[np.uint16], mask: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+    volume = open_volume(grey)
+    return propose(intensity_range(volume).normalise(grey), (1.0, 1.0, 1.0), mask=mask).labels
+
+
+def test_blocks_give_what_the_whole_gives(
+    cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "TILE", 40)
+    expected = whole(cracked)
+    assert expected.max() == 2
+    labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr")
+    assert labels.dtype == np.int32
+    assert np.array_equal(np.asarray(labels.data), expected)
+    record = labels.metadata["nanoct"]
+    assert (record["job"], record["cracks"], record["message"]) == ("segment", 2, "2 cracks.")
+    assert [path.name for path in tmp_path.iterdir()] == ["cracks.ome.zarr"]
+
+
+def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    mask = np.zeros(cracked.shape, np.uint8)
+    mask[:, 8:60, 66:108] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr", mask=tmp_path / "mask.npy")
+    found = np.asarray(labels.data)
+    assert np.array_equal(found, whole(cracked, mask > 0))
+    assert found.any()
+    assert not found[mask == 0].any()
+
+
+def test_a_sound_volume_gives_an_empty_image_and_says_so(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(100, 5, (20, 40, 40)).astype(np.float32)
+    labels = segment_cracks(noise, tmp_path / "cracks.ome.zarr")
+    assert not np.asarray(labels.data).any()
+    assert labels.metadata["nanoct"]["message"].startswith("No clear cracks")
+
+
+def test_one_slice_with_values_that_are_not_finite(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    plane = cracked[28].astype(np.float32)
+    plane[:8] = np.nan
+    found = np.asarray(segment_cracks(plane, tmp_path / "cracks.ome.zarr").data)
+    assert found.shape == (1, *plane.shape)
+    assert found.max() >= 1
+    assert not found[0, :8].any()
+
+
+def test_measured_cracks_stand_in_a_table(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    segment_cracks(cracked, tmp_path / "cracks.ome.zarr", measure=tmp_path / "cracks.csv")
+    assert len((tmp_path / "cracks.csv").read_text().splitlines()) == 3
+
+
+def test_the_geometry_is_the_inputs(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    volume = open_volume(cracked, voxel_size=(40.0, 20.0, 20.0), unit="nm")
+    labels = segment_cracks(volume, tmp_path / "cracks.ome.zarr")
+    assert labels.geometry == volume.geometry
+
+
+def test_progress_and_cancel(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    settings, cancel = SegmentSettings("array", str(tmp_path / "cracks.ome.zarr")), CancelToken()
+    job = segment.segment_volume(settings, cancel, open_volume(cracked))
+    assert all(isinstance(next(job), Progress) for _ in range(3))
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(job)
+    assert [path.name for path in tmp_path.iterdir()] == ["cracks.ome.zarr.partial"]
+    again = SegmentSettings("array", str(tmp_path / "cracks.ome.zarr"), overwrite=True)
+    events = list(segment.segment_volume(again, volume=open_volume(cracked)))
+    assert isinstance(events[-1], Done)
+    assert [event.done for event in events if isinstance(event, Progress)][-1] == len(cracked)
+
+
+def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    output = tmp_path / "cracks.ome.zarr"
+    np.save(tmp_path / "small.npy", np.ones((4, 4, 4), np.uint8))
+    np.save(tmp_path / "empty.npy", np.zeros(cracked.shape, np.uint8))
+    np.save(tmp_path / "input.npy", cracked)
+    with pytest.raises(UserError, match=r"ends in \.ome\.zarr"):
+        segment_cracks(cracked, tmp_path / "cracks.tif")
+    with pytest.raises(UserError, match="has shape"):
+        segment_cracks(cracked, output, mask=tmp_path / "small.npy")
+    with pytest.raises(UserError, match="is empty"):
+        segment_cracks(cracked, output, mask=tmp_path / "empty.npy")
+    with pytest.raises(UserError, match="are equal"):
+        segment_cracks(np.ones((4, 9, 9), np.uint8), output)
+    with pytest.raises(UserError, match="no finite voxel"):
+        segment_cracks(np.full((4, 9, 9), np.nan), output)
+    with pytest.raises(UserError, match="does not exist; make it"):
+        segment_cracks(cracked, output, measure=tmp_path / "nowhere" / "cracks.csv")
+    with pytest.raises(UserError, match="sensitivity"):
+        segment_cracks(cracked, output, sensitivity=2)
+    with pytest.raises(UserError, match="probabilities"):
+        segment_cracks(cracked, output, low=0.9)
+    assert not output.exists()
+
+
+def test_an_output_is_not_replaced_unless_asked_for(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    plane = cracked[28]
+    first = segment_cracks(plane, tmp_path / "cracks.ome.zarr")
+    with pytest.raises(UserError, match="is there already"):
+        segment_cracks(plane, tmp_path / "cracks.ome.zarr")
+    assert np.array_equal(first.data, segment_cracks(plane, tmp_path / "cracks.ome.zarr", overwrite=True).data)
+
+
+def test_the_arguments_are_those_of_the_shell() -> None:
+    assert SegmentSettings("a.zarr", "b.zarr").arguments() == ["segment", "a.zarr", "b.zarr"]
+    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.8, 0.4, "t.csv", True)
+    assert " ".join(settings.arguments()) == (
+        "segment ./-a b --classifier c.json --sensitivity 0.7 --mask m --bright --high 0.8 --low 0.4 --measure t.csv "
+        "--overwrite"
+    )
