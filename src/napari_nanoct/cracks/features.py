@@ -7,7 +7,7 @@ its two neighbours, which is all that derivatives at the slice need.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -229,7 +229,7 @@ def _from_smoothed(smoothed: Tensor, voxel_size: Spacing, scale: float, out: Ten
             _fill(out[:, z, y : y + rows], part[1, 1:-1, 1:-1], slopes, curvatures)
 
 
-def _fill(out: Tensor, smoothed: Tensor, slopes: Sequence[Tensor], curvatures: Sequence[Tensor]) -> None:
+def _fill(out: Tensor, smoothed: Tensor, slopes: Iterable[Tensor], curvatures: Iterable[Tensor]) -> None:
     """Fill (6, y, x) from the smoothed values, the gradient and the components of the Hessian, in the order of both."""
     import torch
 
