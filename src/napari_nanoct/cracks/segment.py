@@ -289,7 +289,8 @@ def _search(settings: SegmentSettings, source: Source) -> Search:
         from napari_nanoct.cracks.classifier import load_classifier
         from napari_nanoct.cracks.probability import ProbabilitySearch
 
-        return ProbabilitySearch(load_classifier(Path(settings.classifier)), size, settings.high, settings.low)
+        classifier, _ = load_classifier(Path(settings.classifier)).applied_to(source.volume.geometry)
+        return ProbabilitySearch(classifier, size, settings.high, settings.low)
     proposal = ProposalSettings(settings.sensitivity, settings.dark)
     return find_search(source.grey, source.volume.shape, size, proposal, None if settings.mask is None else source)
 
