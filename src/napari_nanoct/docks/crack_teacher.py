@@ -103,6 +103,7 @@ class Teacher:
                 store.classes,
                 settings,
                 self.planes().intensity,
+                geometry=self.volume.geometry,
             )
             self._learned = (state, classifier)
             return classifier
