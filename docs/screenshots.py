@@ -121,9 +121,8 @@ def cracks(folder: Path) -> None:
     activity.move_to_bottom_right()
     until(lambda: ui.bar.maximum() > 0 and ui.bar.value() > 0.3 * ui.bar.maximum())
     save(window, folder / "cracks-running.png")
-    until(lambda: not dock.run.running and ui.status.text().startswith("Done"))
+    until(lambda: not dock.run.running and "enhanced cracks”" in ui.summary.text())
     activity.hide()
-    until(lambda: "cracks" in ui.summary.text() and "proposed" not in ui.summary.text())
     ui.table.selectRow(2)
     save(window, folder / "cracks-table.png")
     ui.aperture.click()
@@ -154,7 +153,7 @@ def strokes(truth: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
     return picked
 
 
-def until(condition: Callable[[], bool], seconds: float = 600) -> None:
+def until(condition: Callable[[], bool], seconds: float = 240) -> None:
     """Let the window work until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -173,6 +173,7 @@ def test_question_and_command(
     viewer.open(tmp_path / "scan.npy", plugin="napari-nanoct")
     viewer.add_labels((cracked[0] > 25_000).astype(np.uint8), name="body")
     _write_to(dock, tmp_path / "my cracks.ome.zarr")
+    qtbot.waitUntil(lambda: dock.scribbling.brushes.store is not None, timeout=10_000)
     (tmp_path / "my cracks.ome.zarr.partial").mkdir()
     dock.ui.sensitivity.setValue(70)
     dock.ui.inside.setCurrentIndex(dock.ui.inside.findText("body"))

@@ -150,7 +150,8 @@ class CrackChoices(CrackControls):
         fill_combo(self.inside, masks + [(layer.name, layer) for layer in self.labels_layers()], AUTOMATIC)
         fill_combo(self.original, [("none", None), *offered])
         active = plain(self.viewer.layers.selection.active)
-        if fill_combo(self.layer, offered, active):
+        seen = next((layer for layer in images if layer.visible), None)
+        if fill_combo(self.layer, offered, active if active in images else seen):
             self._layer_chosen()
             self.changed.emit()
 

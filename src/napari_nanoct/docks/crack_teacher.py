@@ -52,10 +52,13 @@ class Teacher:
     ----------
     volume : Volume
         Of the layer.
+    model_sha256 : str
+        Of the network that made it, for the classifier's record.
     """
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, model_sha256: str = "") -> None:
         self.volume = volume
+        self.model_sha256 = model_sha256
         self._lock = threading.Lock()
         self._planes: Planes | None = None
         self._features: OrderedDict[tuple[FeatureSettings, int, Window], NDArray[np.float32]] = OrderedDict()

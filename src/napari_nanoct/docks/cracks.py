@@ -113,7 +113,13 @@ class CracksDock(QWidget):
         for piece in (self._searching, self._proposing, self._saving):
             piece.cancel()
         request = attempt(self.ui.request).value
-        self._teacher = Teacher(request.volume) if request is not None else None
+        self._teacher = None
+        if request is not None and self.ui.image is not None:
+            made_by = self.ui.image.metadata.get("nanoct", {}).get("model", {})
+            self._teacher = Teacher(request.volume, str(made_by.get("sha256", "")))
+            if self.loaded is not None:
+                fitted = attempt(self.loaded.applied_to, request.volume.geometry).value
+                self.loaded = fitted[0] if fitted is not None else None
         self.scribbling.follow(request.volume if request is not None else None)
 
     # Without labels
@@ -226,12 +232,18 @@ class CracksDock(QWidget):
         """Use a classifier that was saved, until the next stroke."""
         from napari_nanoct.cracks.classifier import load_classifier
 
-        found = attempt(load_classifier, Path(path))
-        self.ui.status.setText(found.problem or f"Classifier loaded: {path}")
-        if found.value is not None:
-            self.loaded = found.value
-            self._learned(found.value)
-            self.live.touch()
+        def load() -> tuple[CrackClassifier, str]:
+            found = load_classifier(Path(path))
+            return (found, "") if self._teacher is None else found.applied_to(self._teacher.volume.geometry)
+
+        loaded = attempt(load)
+        if loaded.value is None:
+            self.ui.status.setText(loaded.problem or "")
+            return
+        self.loaded, note = loaded.value
+        self.ui.status.setText(f"Classifier loaded: {path}. {note}".strip())
+        self._learned(self.loaded)
+        self.live.touch()
 
     def _browse_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the classifier", "cracks.json", FILES)
