@@ -137,8 +137,8 @@ def openings(lines: Profiles, void: float) -> NDArray[np.float64]:
     clear = lines.free.copy()
     clear[:, :, :-_BEFORE] &= lines.free[:, :, _BEFORE:]
     wall = _mean(lines.grey, beyond & clear)
-    wall = np.where(np.isnan(wall), _mean(lines.grey, beyond & lines.free), wall)
-    wall = np.where(np.isnan(wall), wall[:, ::-1], wall)
+    for other in (wall[:, ::-1], (rest := _mean(lines.grey, beyond & lines.free)), rest[:, ::-1]):
+        wall = np.where(np.isnan(wall), other, wall)
     within = (lines.distance <= lines.edge) & lines.free
     share = (wall[:, :, None] - lines.grey) / (wall - void)[:, :, None]
     weight = np.where(np.arange(len(lines.distance)) == 0, step / 2, step)

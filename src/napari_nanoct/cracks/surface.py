@@ -66,8 +66,8 @@ def mid_surface(
     neighbours where the centre of gravity changes from one side to the other (a mode of the window's density: Comaniciu
     and Meer, IEEE PAMI 24, 2002, 603). A plane cuts every line of voxels once, and as many lines along an axis as its
     shadow along it has: a cut along axis i stands for ``n_i`` squared of its part of the plane, which is the face of
-    the voxel there over ``n_i``. These add up to the plane's area on any grid. Cracks of more than about four standard
-    deviations of the window (12 voxels) have no middle in it.
+    the voxel there over ``n_i``. These add up to the plane's area on any grid. Cracks of more than about two
+    standard deviations of the window (6 voxels) lose some at their rims.
 
     Parameters
     ----------
