@@ -44,7 +44,7 @@ NOISE_LOW, NOISE_HIGH = 2.0, 4.0
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR = 0.002
+CLEAR = 0.0025
 """Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
 
 PLANARITY = 0.35

@@ -196,6 +196,7 @@ def segment_volume(
     mark = fingerprint(volume)
     cancel.check()
     yield Progress(0, depth, message="taking the thresholds from a sample of the volume")
+    _check_finite(source)
     search = _search(settings, source)
     cancel.check()
     writer = OmeZarrWriter(
@@ -293,6 +294,15 @@ def _search(settings: SegmentSettings, source: Source) -> Search:
         return ProbabilitySearch(classifier, size, settings.high, settings.low)
     proposal = ProposalSettings(settings.sensitivity, settings.dark)
     return find_search(source.grey, source.volume.shape, size, proposal, None if settings.mask is None else source)
+
+
+def _check_finite(source: Source) -> None:
+    from napari_nanoct.cracks.bodies import sample_boxes
+
+    if not any(source.finite(box).any() for box in sample_boxes(source.volume.shape)):
+        raise UserError(
+            f"{source.volume.source} has no finite voxel where it was sampled (all are NaN or infinite); choose another"
+        )
 
 
 def _described(search: Search) -> dict[str, Any]:
