@@ -73,14 +73,15 @@ def test_void_beyond_the_wall_is_no_wall(disc):
     assert opening[inner(surface)].mean() == pytest.approx(2.0, abs=0.06)
 
 
+@pytest.mark.parametrize("branch", [False, True])
 @pytest.mark.parametrize("apart", [6, 7, 9])
-def test_another_crack_ends_the_profile(disc, apart):
+def test_another_crack_or_branch_ends_the_profile(disc, apart, branch):
     both = disc(56, 2.0, (1, 0, 0), 20.0) + disc(56, 2.0, (1, 0, 0), 20.0, (apart, 0, 0))
     grey = gaussian_filter(1 - both, 0.7)
     mask = grey < 0.6
     upper = np.arange(56)[:, None, None] > 27.5 + apart / 2
-    labels = np.where(mask, np.where(upper, 2, 1), 0)
-    surface, opening = measured(grey, labels == 1, labels=labels)
+    labels = np.where(mask, np.where(upper & ~branch, 2, 1), 0)
+    surface, opening = measured(grey, mask & ~upper, labels=labels)
     assert opening[inner(surface)].mean() == pytest.approx(2.0, abs=0.15)
 
 

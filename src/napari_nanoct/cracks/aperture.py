@@ -54,7 +54,7 @@ class Profiles:
     grey
         Grey values; NaN is 0 here and not `free`.
     free
-        Nothing else was met up to here: no other crack, no pore, no border of the volume, no void outside.
+        Nothing else was met up to here: no other crack or branch, no pore, no border of the volume, no void outside.
     edge
         (points, side, 1) where the crack with its margin of blur ends.
     """
@@ -112,7 +112,8 @@ def profiles(
     inside = np.logical_and.accumulate((label == crack) | (distance < 0.75 * unit), axis=2)
     edge = (inside.sum(axis=2, keepdims=True) - 0.5) * STEP * unit + MARGIN * unit
     void = (values - levels.void) / (levels.wall - levels.void) < 0.5
-    met = outside | ((label != 0) & (label != crack)) | closed[tuple(nearest)] | (void & (distance > edge))
+    # A branch of the crack itself, too, is another crack to this line.
+    met = outside | ((label != 0) & ~inside) | closed[tuple(nearest)] | (void & (distance > edge))
     return Profiles(distance, values, np.logical_and.accumulate(~met | inside, axis=2), edge)
 
 
