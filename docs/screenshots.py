@@ -121,7 +121,7 @@ def cracks(folder: Path) -> None:
     activity.move_to_bottom_right()
     until(lambda: ui.bar.maximum() > 0 and ui.bar.value() > 0.3 * ui.bar.maximum())
     save(window, folder / "cracks-running.png")
-    until(lambda: not dock.run.running and "enhanced cracks”" in ui.summary.text())
+    until(lambda: not dock.run.running and "enhanced cracks”" in ui.summary.text(), 900)
     activity.hide()
     ui.table.selectRow(2)
     save(window, folder / "cracks-table.png")
