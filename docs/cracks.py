@@ -89,9 +89,9 @@ def sample(kind: str, seed: int, cracks: bool) -> Sample:
     clean = ((made.clean - low) / (high - low)).astype(np.float32)
     before = np.stack([degrade(plane, "blind", 1, 1, seed=1000 * seed + z) for z, plane in enumerate(clean)])
     after = enhancer().slices(before, intensity_range(open_volume(before)), np.float32)
-    normal = [intensity_range(open_volume(grey)).normalise(grey) for grey in (before, after)]
+    before, after = (intensity_range(open_volume(grey)).normalise(grey) for grey in (before, after))
     where = made.particles & ~binary_dilation(made.pores, iterations=2)
-    return Sample(*normal, made.cracks, made.mid_surface, made.aperture / np.float32(size), where)
+    return Sample(before, after, made.cracks, made.mid_surface, made.aperture / np.float32(size), where)
 
 
 def proposal(grey: Grey, where: Mask) -> Mask:

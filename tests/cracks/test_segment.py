@@ -12,6 +12,9 @@ from scipy.ndimage import gaussian_filter
 import napari_nanoct.cracks.segment as segment
 from napari_nanoct import UserError, open_volume, segment_cracks
 from napari_nanoct.cracks import propose
+from napari_nanoct.cracks.blocks import Pieces, Rule
+from napari_nanoct.cracks.classifier import CrackClassifier
+from napari_nanoct.cracks.features import FeatureSettings, volume_features
 from napari_nanoct.cracks.segment import SegmentSettings
 from napari_nanoct.jobs import Cancelled, CancelToken, Done, Progress
 from napari_nanoct.volumes import intensity_range
@@ -58,6 +61,29 @@ def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
     assert np.array_equal(found, whole(cracked, mask > 0))
     assert found.any()
     assert not found[mask == 0].any()
+
+
+def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
+    cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "TILE", 40)
+    small = np.ascontiguousarray(cracked[:40, :50, :60])
+    volume = open_volume(small)
+    intensity = intensity_range(volume)
+    grey = intensity.normalise(small)
+    names = ("crack", "pore", "background")
+    settings = FeatureSettings((0.7, 1.6))
+    features = volume_features(grey, (1.0, 1.0, 1.0), settings)
+    crack = whole(cracked)[:40, :50, :60] > 0
+    taught = np.where(crack, 1, 3).astype(np.uint8)[::2, ::2, ::2].ravel()
+    rows = features[:, ::2, ::2, ::2].reshape(len(features), -1).T
+    classifier = CrackClassifier.train(rows, taught, names, settings, intensity, geometry=volume.geometry)
+    classifier.save(tmp_path / "trees.json")
+    found = np.asarray(segment_cracks(small, tmp_path / "c.ome.zarr", classifier=tmp_path / "trees.json").data)
+    pieces = Pieces(Rule(0.5, 0.7, 12))
+    labels = pieces.add(classifier.probabilities(features)[0])
+    assert np.array_equal(found, pieces.numbers()[labels])
+    assert ((found > 0) & crack).sum() > 0.8 * crack.sum()
 
 
 def test_a_sound_volume_gives_an_empty_image_and_says_so(tmp_path: Path) -> None:
