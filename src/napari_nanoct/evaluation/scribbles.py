@@ -69,6 +69,38 @@ def simulated_scribbles(
     return painted
 
 
+def corrected(
+    painted: NDArray[np.uint8], found: Mask, cracks: Mask, pores: Mask, *, share: float = 0.003, seed: int = 0
+) -> NDArray[np.uint8]:
+    """Paint a few strokes more where the preview is wrong by more than a pixel, as a user does who looks at it.
+
+    Parameters
+    ----------
+    painted : ndarray of uint8, shape (y, x)
+        The scribbles so far.
+    found : ndarray of bool
+        Cracks of the preview.
+    cracks, pores : ndarray of bool
+        The truth.
+    share : float
+        Of the slice's pixels that are painted, at most.
+    seed : int
+
+    Returns
+    -------
+    ndarray of uint8
+    """
+    from scipy.ndimage import binary_dilation
+
+    around = np.ones((3, 3))
+    invented, missed = found & ~binary_dilation(cracks, around), cracks & ~binary_dilation(found, around)
+    random, budget, more = np.random.default_rng(seed), share * cracks.size, painted.copy()
+    _strokes(more, invented & ~pores, BACKGROUND, round(budget / 2), random)
+    _strokes(more, invented & pores, PORE, round(budget / 4), random)
+    _strokes(more, missed, CRACK, round(budget / 4), random)
+    return more
+
+
 def _strokes(painted: NDArray[np.uint8], where: Mask, number: int, pixels: int, random: np.random.Generator) -> None:
     """Paint strokes inside a mask, each a walk that keeps its direction where it can, until so many are painted."""
     rows, columns = np.nonzero(where & (painted == 0))
