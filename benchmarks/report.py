@@ -34,8 +34,8 @@ STEP = """Forward, backward and Adam of `utsr-light` at factor 2, one thing chan
 channels last, attention written out and, under Linux, an allocator that keeps its pages. *Allocator as it comes* is a
 process without that setting."""
 
-SCRIBBLES = """From a stroke in the Cracks dock to the preview of a whole slice. *Kept* is a further stroke on a slice whose
-features are there; the dock begins with the part in view."""
+SCRIBBLES = """From a stroke in the Cracks dock to the preview of a whole slice. *Kept* is a further stroke on a slice
+whose features are there; the dock begins with the part in view."""
 
 SECTIONS = (
     ("Time per megapixel", ["benchmarks/networks.py", "--scale", "1", "2"], NETWORKS),
