@@ -140,7 +140,6 @@ class CrackTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAlternatingRowColors(True)
         self.setMinimumHeight(120)
         rows, columns = self.verticalHeader(), self.horizontalHeader()
         assert rows is not None
