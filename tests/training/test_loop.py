@@ -102,6 +102,14 @@ def test_time_spent_is_kept(data: Path, recipe: Path, tmp_path: Path) -> None:
     assert done.record == {"steps": 12}
 
 
+def test_logs_of_a_run_without_a_checkpoint_are_not_continued(data: Path, recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("step,loss\n1,0.5\n")
+    (tmp_path / "validation.csv").write_text("step,blind\n1,0.5\n")
+    list(train(load_recipe(str(recipe)), data, tmp_path, validate=lambda network: {"blind": 1.0}))
+    assert (tmp_path / "log.csv").read_text().count("step") == 1
+    assert (tmp_path / "validation.csv").read_text().split() == ["step,blind", "12,1.000"]
+
+
 def test_the_best_weights_are_kept(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_nanoct.training.loop.VALIDATE_EVERY", 3)
     found = iter([1.0, 3.0, 2.0, 0.5])

@@ -247,7 +247,9 @@ def train(
     batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
-    with (output / "log.csv").open("a", newline="") as file:
+    if not resume:  # what a run that was killed before its first checkpoint left is of no use
+        (output / "validation.csv").unlink(missing_ok=True)
+    with (output / "log.csv").open("a" if resume else "w", newline="") as file:
         log = csv.writer(file)
         if not first:
             log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
