@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -95,10 +95,17 @@ class NpyFile:
     path: Path
     shape: Shape
     dtype: np.dtype[Any]
+    offset: int
+    stored: tuple[int, ...]
+    order: Literal["C", "F"]
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Slices start to stop, read through a memory map that is closed again."""
-        return np.array(np.load(self.path, mmap_mode="r").reshape(self.shape)[start:stop])
+        """Slices start to stop, read through a memory map that is closed again.
+
+        The header is not read anew: some releases of Python fail where two threads do that at once.
+        """
+        mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.stored, self.order)
+        return np.array(mapped.reshape(self.shape)[start:stop])
 
 
 def as_stack(shape: tuple[int, ...]) -> Shape:
@@ -124,4 +131,5 @@ def open_npy(path: Path) -> da.Array:
     except (ValueError, OSError, EOFError) as error:
         reason = "holds Python objects" if "Python objects" in str(error) else "is damaged or cut short"
         raise UserError(f"it {reason}, so it cannot be read as a NumPy file; save it again with numpy.save") from error
-    return lazy_slices(NpyFile(path, as_stack(mapped.shape), mapped.dtype))
+    order: Literal["C", "F"] = "C" if mapped.flags.c_contiguous else "F"
+    return lazy_slices(NpyFile(path, as_stack(mapped.shape), mapped.dtype, mapped.offset, mapped.shape, order))
