@@ -35,8 +35,11 @@ __all__ = ["PlateSearch", "Proposal", "ProposalSettings", "find_search", "propos
 Read = Callable[[Box], Grey]
 """Returns a box of a volume as finite normalised grey values."""
 
-LOW, HIGH = 0.25, 0.45
+LOW, HIGH = 0.17, 0.3
 """Score down to which a crack goes on, and that it must reach, at sensitivity 0.5; as shares of the grey range."""
+
+FLAT = 1.5
+"""Factor on both in one slice, where the flank of a pore is a line too."""
 
 NOISE_LOW, NOISE_HIGH = 2.0, 4.0
 """The same in units of the score's upper quartile: of noise alone one voxel in a million reaches 3.5."""
@@ -44,7 +47,7 @@ NOISE_LOW, NOISE_HIGH = 2.0, 4.0
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR = 0.0025
+CLEAR = 0.0075
 """Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
 
 PLANARITY = 0.35
@@ -218,7 +221,7 @@ def propose(
 def summary(count: int) -> str:
     """Return the sentence about a number of cracks."""
     if count == 0:
-        return "No clear cracks; a higher sensitivity looks for fainter ones."
+        return "No clear cracks; a higher sensitivity, or a mask of where they may be, finds fainter ones."
     return "One crack." if count == 1 else f"{count} cracks."
 
 
@@ -260,10 +263,11 @@ def find_search(
     found = np.concatenate(scores)
     usual = float(np.quantile(found[found > 0], 0.75)) if (found > 0).any() else 0.0
     factor = 2 ** (1 - 2 * settings.sensitivity)
+    share = factor * (FLAT if shape[0] == 1 else 1)
     bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())
     rule = Rule(
-        low=max(LOW * factor, NOISE_LOW * usual),
-        high=max(HIGH * factor, NOISE_HIGH * usual),
+        low=max(LOW * share, NOISE_LOW * usual),
+        high=max(HIGH * share, NOISE_HIGH * usual),
         smallest=smallest,
         planarity=PLANARITY,
         clear=int(CLEAR * factor * bodies * math.prod(shape)),
