@@ -30,7 +30,7 @@ STEPS = (0.7, 1.0, 1.6, 2.5, 4.0)
 
 PER_SCALE = ("smoothed", "gradient", "lambda1", "lambda2", "lambda3", "plate")
 
-PIXELS = 1 << 16
+PIXELS = 1 << 14
 """Voxels whose derivatives are worked on together: few enough to stay in the processor's cache."""
 
 BAND = 64
@@ -145,7 +145,8 @@ def slice_features(
     for number, scale in enumerate(settings.scales):
         y, x = (radius(scale, size) + 1 for size in voxel_size[1:])
         part = planes[number][:, reach[1] - y : height - reach[1] + y, reach[2] - x : width - reach[2] + x]
-        down, along = _taps(scale, voxel_size[1], y, device), _taps(scale, voxel_size[2], x, device)
+        down = _bands(_taps(scale, voxel_size[1], y, device), y1 - y0)
+        along = _bands(_taps(scale, voxel_size[2], x, device), x1 - x0)
         # Along z, y and x together two derivatives at most: of order 0, 1, 2 along z go on 3, 2, 1 orders along y.
         by_rows = [_filtered(part[z], down[: 3 - z]) for z in range(3)]
         jet = {
@@ -188,19 +189,36 @@ def _taps(sigma: float, size: float, reach: int, device: str) -> Tensor:
     return torch.from_numpy(np.stack([gauss[1:-1], first, second]).astype(np.float32)).to(device)
 
 
-def _filtered(plane: Tensor, taps: Tensor) -> Tensor:
-    """Filter (y, x) along y by each of (n, 2 reach + 1) taps, as products with a band matrix: (n, y - 2 reach, x)."""
-    count, length = taps.shape
-    kept = plane.shape[0] - length + 1
-    rows = min(BAND, kept)
-    matrix = taps.new_zeros(count, rows, rows + length - 1)
+def _bands(taps: Tensor, kept: int) -> Tensor:
+    """Return the band matrices (n, rows, rows + 2 reach) by which taps (n, 2 reach + 1) filter some rows at once."""
+    import torch
+
+    rows, length = min(BAND, kept), taps.shape[1]
+    matrices = np.zeros((len(taps), rows, rows + length - 1), np.float32)
     for row in range(rows):
-        matrix[:, row, row : row + length] = taps
-    out = plane.new_empty(count, kept, plane.shape[1])
-    for first in range(0, kept, rows):
-        now = min(rows, kept - first)
-        band = matrix[:, :now, : now + length - 1].reshape(count * now, -1)
-        out[:, first : first + now] = (band @ plane[first : first + now + length - 1]).view(count, now, -1)
+        matrices[:, row, row : row + length] = taps.cpu().numpy()
+    return torch.from_numpy(matrices).to(taps.device)
+
+
+def _filtered(plane: Tensor, bands: Tensor) -> Tensor:
+    """Filter (y, x) along y by each of n band matrices: (n, y - 2 reach, x).
+
+    One product for all bands of rows, and one for what remains: many small ones would have threads wait for each other.
+    """
+    import torch
+
+    count, rows, length = bands.shape
+    kept, width = plane.shape[0] - length + rows, plane.shape[1]
+    whole = kept // rows
+    out = plane.new_empty(count, kept, width)
+    down, across = plane.stride()
+    overlapping = plane.as_strided((whole, length, width), (rows * down, down, across), plane.storage_offset())
+    matrix = bands.reshape(1, count * rows, length).expand(whole, -1, -1)
+    parts = torch.bmm(matrix, overlapping).view(whole, count, rows, width)
+    out[:, : whole * rows].view(count, whole, rows, width).copy_(parts.transpose(0, 1))
+    if rest := kept - whole * rows:
+        last = bands[:, :rest, : rest + length - rows].reshape(count * rest, -1)
+        out[:, whole * rows :] = (last @ plane[whole * rows :]).view(count, rest, width)
     return out
 
 
