@@ -23,7 +23,7 @@ from napari_nanoct.docks.threads import Latest, Outcome, attempt
 from napari_nanoct.docks.volume_run import VolumeRun
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done
-from napari_nanoct.volumes import OmeZarrWriter
+from napari_nanoct.volumes import OmeZarrWriter, open_volume
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_nanoct.cracks.segment import SegmentSettings
     from napari_nanoct.docks.crack_choices import CrackChoices, Request
     from napari_nanoct.docks.crack_teacher import Teacher
+    from napari_nanoct.volumes import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,10 @@ class SegmentPlan:
             f"Disk: {size_text(need)} at most, labels take much less; {size_text(free)} free",
         ]
         if not settings.input:
-            lines.append("The layer is not on disk: it is copied beside the output first, and the copy removed after.")
+            lines.append(
+                "The layer is not on disk with this voxel size: it is copied beside the output first, and the copy "
+                "removed after."
+            )
         if self.replaces == "whole":
             lines.append("⚠ What is at the output now will be replaced.")
         if self.replaces == "part":
@@ -116,7 +120,7 @@ def make_plan(
         classifier = teacher.classifier(store, loaded, cancel)
     stem = output.name.removesuffix(".zarr").removesuffix(".ome")
     settings = SegmentSettings(
-        input=layer_file(request.volume) or "",
+        input=_file_in_place(request.volume) or "",
         output=str(output),
         classifier=str(output.with_name(f"{stem}.classifier.json")) if classifier is not None else None,
         sensitivity=request.sensitivity if classifier is None else SegmentSettings.sensitivity,
@@ -263,6 +267,16 @@ class SegmentRun(QObject):
         self._opening.start(opened, _result, done.output, request, f"{image.name} cracks")
 
 
+def _file_in_place(volume: Volume) -> str | None:
+    """Return the layer's file if it has the layer's voxel size, which filters, classifier and measures go by."""
+    file = layer_file(volume)
+    if file is None:
+        return None
+    mine, stored = volume.geometry, open_volume(file).geometry
+    same = mine.unit == stored.unit and np.allclose(mine.voxel_size, stored.voxel_size)
+    return file if same else None
+
+
 def _mask_file(request: Request, output: Path, cancel: CancelToken) -> str | None:
     """Return the file of the mask, written beside the output if it is a layer that is not on disk."""
     if isinstance(request.mask, str):
@@ -283,8 +297,6 @@ def _mask_file(request: Request, output: Path, cancel: CancelToken) -> str | Non
 
 def _result(output: str, request: Request, name: str, cancel: CancelToken) -> tuple[Any, dict[str, Any]]:
     """Open a result as the data and options of a Labels layer that lies over its image."""
-    from napari_nanoct.volumes import open_volume
-
     volume = replace(open_volume(output), geometry=request.volume.geometry)
     cancel.check()
     data, options, _ = layer_data(volume, name=name)
