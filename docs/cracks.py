@@ -125,7 +125,7 @@ def automatic(grey: Grey, where: Mask) -> Mask:
 
 def local_threshold(grey: Grey, where: Mask) -> Mask:
     """The paper's local adaptive threshold, slice by slice."""
-    return np.stack([find_cracks(plane, keep) for plane, keep in zip(grey, where, strict=True)])
+    return np.stack([find_cracks(plane, keep)[0] for plane, keep in zip(grey, where, strict=True)])
 
 
 def otsu(grey: Grey, where: Mask) -> Mask:
@@ -203,6 +203,7 @@ def phantoms(options: argparse.Namespace) -> str:
                 rows.append((scores.strict.f1, tolerant.f1, tolerant.precision, tolerant.recall, wrong))
             shown = " | ".join(spread(list(column)) for column in zip(*rows, strict=True))
             lines.append(f"| {kind} | {name} | {shown} |")
+            print(lines[-1], flush=True)
     return "## Fresh phantoms\n\n" + "\n".join(lines) + "\n"
 
 
