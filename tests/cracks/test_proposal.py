@@ -64,6 +64,14 @@ def test_noise_has_no_cracks(blur: float, sensitivity: float) -> None:
     assert not found.clear
 
 
+@pytest.mark.parametrize("blur", [0.0, 0.7, 1.5, 2.5])
+def test_noise_in_one_slice_has_no_cracks(blur: float) -> None:
+    noise = np.random.default_rng(5).normal(size=(400, 400))
+    noise = gaussian_filter(noise, blur) if blur else noise
+    low, high = np.percentile(noise, (0.5, 99.5))
+    assert not propose((noise - low) / (high - low), CUBE).clear
+
+
 def test_sensitivity_decides_on_faint_cracks() -> None:
     grey = particle(crack=False)
     grey[truth()] -= np.float32(0.25)

@@ -44,6 +44,10 @@ FLAT = 1.5
 NOISE_LOW, NOISE_HIGH = 2.0, 4.0
 """The same in units of the score's upper quartile: of noise alone one voxel in a million reaches 3.5."""
 
+NOISE_FLAT, LONG = (1.6, 2.6), 100
+"""Those in one slice, whose cracks stand out less, and the fewest pixels of a crack where they decide: pieces of noise
+blurred by up to 2.5 pixels are shorter."""
+
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
@@ -265,9 +269,13 @@ def find_search(
     factor = 2 ** (1 - 2 * settings.sensitivity)
     share = factor * (FLAT if shape[0] == 1 else 1)
     bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())
+    noise = NOISE_FLAT if shape[0] == 1 else (NOISE_LOW, NOISE_HIGH)
+    low, high = (max(own * share, floor * usual) for own, floor in zip((LOW, HIGH), noise, strict=True))
+    if shape[0] == 1 and high > HIGH * share:
+        smallest = max(smallest, LONG)
     rule = Rule(
-        low=max(LOW * share, NOISE_LOW * usual),
-        high=max(HIGH * share, NOISE_HIGH * usual),
+        low=low,
+        high=high,
         smallest=smallest,
         planarity=PLANARITY,
         clear=int(CLEAR * factor * bodies * math.prod(shape)),
