@@ -1,4 +1,4 @@
-"""Connected pieces of a volume that is seen one slab after the other: hysteresis, and small pieces dropped last."""
+"""A volume seen block by block: the halo around a block; connected pieces joined across slabs, small ones dropped."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+Box = tuple[slice, slice, slice]
+"""Part of a volume (z, y, x)."""
+
 MOSTLY = 0.3
 """Share of a clear piece that is deep: cracks that end at a body's surface are not deep there."""
 
 LEVELS = 1000
 """Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
+
+
+def padded(box: Box, shape: tuple[int, ...], halo: tuple[int, int, int]) -> tuple[Box, Box]:
+    """Return a box with a halo around it, as far as the volume reaches, and where the box lies in that."""
+    low = [max(0, part.start - reach) for part, reach in zip(box, halo, strict=True)]
+    high = [min(n, part.stop + reach) for part, reach, n in zip(box, halo, shape, strict=True)]
+    z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
+    dz, dy, dx = (slice(part.start - a, part.stop - a) for part, a in zip(box, low, strict=True))
+    return (z, y, x), (dz, dy, dx)
 
 
 @dataclass(frozen=True)

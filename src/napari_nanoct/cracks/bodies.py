@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.cracks.blocks import Box
 from napari_nanoct.cracks.derivatives import Spacing
 from napari_nanoct.cracks.plates import usual_widths
 from napari_nanoct.errors import UserError
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Box = tuple[slice, slice, slice]
 Reach = tuple[int, int, int]
 
 ENCLOSED, DEEP = 0.65, 0.9
@@ -71,15 +71,6 @@ def sample_boxes(shape: tuple[int, ...]) -> list[Box]:
         )
         boxes.append((z, y, x))
     return boxes
-
-
-def padded(box: Box, shape: tuple[int, ...], halo: tuple[int, int, int]) -> tuple[Box, Box]:
-    """Return a box with a halo around it, as far as the volume reaches, and where the box lies in that."""
-    low = [max(0, part.start - reach) for part, reach in zip(box, halo, strict=True)]
-    high = [min(n, part.stop + reach) for part, reach, n in zip(box, halo, shape, strict=True)]
-    z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
-    dz, dy, dx = (slice(part.start - a, part.stop - a) for part, a in zip(box, low, strict=True))
-    return (z, y, x), (dz, dy, dx)
 
 
 def finite(volume: NDArray[Any]) -> tuple[Grey, Mask | None]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_nanoct.cracks.aperture import Levels
+from napari_nanoct.cracks.blocks import Box, padded
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Volume
 from napari_nanoct.volumes.volume import Shape
@@ -27,8 +28,6 @@ DEEP_ENOUGH = 20
 _PORE_DEPTH = 2
 _SLICES = 16
 _SAMPLE = 1 << 16
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,14 @@ class Block:
     inner: Box
 
 
-def blocks(shape: Shape, halo: tuple[int, ...]) -> Iterator[Block]:
+def blocks(shape: Shape, halo: tuple[int, int, int]) -> Iterator[Block]:
     """Cut a volume into blocks with a halo."""
-    steps = [range(0, length, step) for length, step in zip(shape, BLOCK, strict=True)]
-    for starts in itertools.product(*steps):
-        core, padded, inner = [], [], []
-        for start, step, length, reach in zip(starts, BLOCK, shape, halo, strict=True):
-            stop = min(start + step, length)
-            low, high = max(start - reach, 0), min(stop + reach, length)
-            core.append(slice(start, stop))
-            padded.append(slice(low, high))
-            inner.append(slice(start - low, stop - low))
-        yield Block(_box(core), _box(padded), _box(inner))
-
-
-def _box(parts: list[slice]) -> Box:
-    z, y, x = parts
-    return z, y, x
+    parts = [
+        [slice(start, min(start + step, length)) for start in range(0, length, step)]
+        for length, step in zip(shape, BLOCK, strict=True)
+    ]
+    for z, y, x in itertools.product(*parts):
+        yield Block((z, y, x), *padded((z, y, x), shape, halo))
 
 
 def label_boxes(labels: NDArray[Any]) -> Iterator[tuple[int, Box, int]]:

@@ -12,6 +12,8 @@ from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Spacing = tuple[float, float, float]
@@ -48,13 +50,22 @@ def kernel(sigma: float, size: float) -> tuple[float, ...]:
     return tuple((weights / (2 * weights.sum() - weights[0])).tolist())
 
 
+def mirrored(index: NDArray[np.int_], length: int) -> NDArray[np.int_]:
+    """Return which of `length` voxels stands where: beyond the ends their mirror images, as often as it takes."""
+    import numpy as np
+
+    index = index % (2 * length)
+    return np.where(index < length, index, 2 * length - 1 - index)
+
+
 def reflected(values: Tensor, axis: int, before: int, after: int) -> Tensor:
     """Lengthen an axis by mirror images about its ends, as often as it takes (scipy's mode "reflect")."""
+    import numpy as np
     import torch
 
     length = values.shape[axis]
-    index = torch.arange(-before, length + after, device=values.device) % (2 * length)
-    return values.index_select(axis, torch.where(index < length, index, 2 * length - 1 - index))
+    index = mirrored(np.arange(-before, length + after), length)
+    return values.index_select(axis, torch.from_numpy(index).to(values.device))
 
 
 def smooth_axis(values: Tensor, axis: int, sigma: float, size: float, valid: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.derivatives import Spacing, kernel, radius
+from napari_nanoct.cracks.derivatives import Spacing, kernel, mirrored, radius
 from napari_nanoct.errors import UserError
 
 if TYPE_CHECKING:
@@ -166,16 +166,11 @@ def _rows(number: int) -> slice:
 def _read(volume: Any, around: tuple[tuple[int, int], ...], reach: tuple[int, int, int]) -> NDArray[np.float32]:
     """Read a box with `reach` voxels around it; beyond the volume its mirror image."""
     wanted = [
-        _reflected(np.arange(first - more, last + more), length)
+        mirrored(np.arange(first - more, last + more), length)
         for (first, last), more, length in zip(around, reach, volume.shape, strict=True)
     ]
     part = np.asarray(volume[tuple(slice(int(i.min()), int(i.max()) + 1) for i in wanted)], np.float32)
     return np.ascontiguousarray(part[np.ix_(*(i - i.min() for i in wanted))])
-
-
-def _reflected(index: NDArray[np.int_], length: int) -> NDArray[np.int_]:
-    index = index % (2 * length)
-    return np.where(index < length, index, 2 * length - 1 - index)
 
 
 def _taps(sigma: float, size: float, reach: int, device: str) -> Tensor:

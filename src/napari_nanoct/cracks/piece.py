@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_nanoct.cracks import aperture
 from napari_nanoct.cracks.aperture import Levels
-from napari_nanoct.cracks.census import Block, Box, label_boxes
+from napari_nanoct.cracks.blocks import Box
+from napari_nanoct.cracks.census import Block, label_boxes
 from napari_nanoct.cracks.evidence import Part, around, read_original
 from napari_nanoct.cracks.measurement import Triple
 from napari_nanoct.cracks.surface import Surface, mean_voxel, mid_surface

@@ -10,18 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.blocks import Pieces, Rule
+from napari_nanoct.cracks.blocks import Box, Pieces, Rule, padded
 from napari_nanoct.cracks.bodies import (
     MEND,
     SURROUNDINGS,
-    Box,
     Grey,
     Mask,
     body_level,
     closed,
     finite,
     inside,
-    padded,
     reach_of,
     sample_boxes,
     sample_mask,
