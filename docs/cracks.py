@@ -220,7 +220,7 @@ def taught(one: Sample, grey: Grey) -> tuple[CrackClassifier, float]:
         classifier = CrackClassifier.train(rows, labels, CLASSES, settings, IntensityRange(0.0, 1.0))
         if look < 3:
             for z in slices:
-                found = apply_hysteresis_threshold(classifier.probabilities(features[z])[0], 0.3, 0.6)
+                found = apply_hysteresis_threshold(classifier.crack_probability(features[z]), 0.3, 0.6)
                 painted[z] = corrected(painted[z], found, one.cracks[z], one.pores[z], seed=100 * look + z)
     return classifier, len(labels) / sum(plane.size for plane in painted.values())
 
@@ -228,7 +228,7 @@ def taught(one: Sample, grey: Grey) -> tuple[CrackClassifier, float]:
 def by_scribbles(classifier: CrackClassifier, grey: Grey, particles: Mask) -> Mask:
     """Cracks of a volume by a classifier, as `nanoct segment` finds them."""
     planes = (slice_features(grey, z, CUBE, classifier.settings) for z in range(len(grey)))
-    found = np.stack([classifier.probabilities(features)[0] for features in planes])
+    found = np.stack([classifier.crack_probability(features) for features in planes])
     score = np.where(particles, found, np.float32(0))
     pieces, _ = label(apply_hysteresis_threshold(score, *SCRIBBLE_LEVELS), np.ones((3, 3, 3)))
     return np.asarray((pieces > 0) & (np.bincount(pieces.ravel())[pieces] >= SMALLEST))

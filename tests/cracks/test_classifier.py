@@ -70,14 +70,13 @@ def test_the_same_scribbles_make_the_same_classifier(made: CrackClassifier, seen
     assert np.array_equal(again.probabilities(seen[0]), made.probabilities(seen[0]))
 
 
-def test_rare_and_frequent_classes_weigh_the_same(seen, monkeypatch: pytest.MonkeyPatch):
+def test_rare_and_frequent_classes_weigh_the_same(seen):
     features = np.zeros((1000, 13), np.float32)
     labels = np.r_[np.full(990, 3), np.full(10, 1)].astype(np.uint8)
     found = CrackClassifier.train(features, labels, CLASSES, SETTINGS, IntensityRange(0, 1)).probabilities(features.T)
     # Nothing tells them apart: as likely one as the other, although one has 99 times the voxels.
     assert found[0, 0] == pytest.approx(0.5, abs=0.05)
-    monkeypatch.setattr(module, "PER_CLASS", 100)
-    assert np.bincount(labels[module._drawn(labels, [1, 3])]).tolist() == [0, 10, 0, 100]
+    assert np.bincount(labels[module.drawn(labels, 100, 0)]).tolist() == [0, 10, 0, 100]
 
 
 def test_a_class_without_scribbles_has_probability_0(seen):

@@ -130,7 +130,7 @@ class CrackClassifier:
                 f"Features of shape {features.shape} do not fit {len(labels)} labelled voxels with "
                 f"{len(feature_names(settings))} features each."
             )
-        rows = _drawn(labels, there)
+        rows = drawn(labels, PER_CLASS, seed=0)
         known = np.asarray(features[rows], np.float32)
         if not np.isfinite(known).all():
             raise UserError("Some scribbles lie on voxels that are not numbers (NaN); paint where there is an image.")
@@ -161,6 +161,10 @@ class CrackClassifier:
         for place, number in enumerate(self.learned):
             out[number - 1] = found[:, place].reshape(features.shape[1:])
         return out
+
+    def crack_probability(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of the class "crack"; arguments as of `probabilities`, without the classes' axis."""
+        return np.asarray(self.probabilities(features)[self.classes.index("crack")])
 
     def applied_to(self, geometry: Geometry) -> tuple[CrackClassifier, str]:
         """Return the classifier with its scales in the unit of a volume, and a note on other voxels, else "".
@@ -262,10 +266,10 @@ def load_classifier(path: Path) -> CrackClassifier:
         raise UserError(f"{path} cannot be used as a crack classifier ({error}); save it again.") from None
 
 
-def _drawn(labels: NDArray[np.uint8], there: list[int]) -> NDArray[np.intp]:
-    """Return the rows to learn from, as many of each class as there may be, by a fixed seed."""
-    random = np.random.default_rng(0)
-    kept = [random.permutation(np.flatnonzero(labels == number))[:PER_CLASS] for number in there]
+def drawn(labels: NDArray[np.uint8], most: int, seed: int) -> NDArray[np.intp]:
+    """Return which of the labels (n,) to learn from, in their order: at most so many of each class, by a seed."""
+    random = np.random.default_rng(seed)
+    kept = [random.permutation(np.flatnonzero(labels == number))[:most] for number in np.unique(labels)]
     return np.asarray(np.sort(np.concatenate(kept)))
 
 

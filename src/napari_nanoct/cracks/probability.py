@@ -43,8 +43,7 @@ class ProbabilitySearch:
     def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored:
         """Return the probability of a block that was read with the `halo`."""
         features = volume_features(block, self.voxel_size, self.classifier.settings)
-        crack = self.classifier.classes.index("crack")
-        score = np.asarray(self.classifier.probabilities(features)[crack], np.float32)
+        score = self.classifier.crack_probability(features)
         if mask is not None:
             score[~mask] = 0
         return Scored(score)

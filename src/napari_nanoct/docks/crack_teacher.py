@@ -119,7 +119,7 @@ class Teacher:
                 if tile not in seen.done:
                     y0, y1, x0, x1 = tile
                     features = self._tile(seen.classifier.settings, seen.z, tile, keep=keep)
-                    seen.probability[y0:y1, x0:x1] = seen.classifier.probabilities(features)[0]
+                    seen.probability[y0:y1, x0:x1] = seen.classifier.crack_probability(features)
                     seen.done.add(tile)
 
     def least_sure(
@@ -166,12 +166,16 @@ class Teacher:
         self, store: ScribbleStore, settings: FeatureSettings, z: int, cancel: CancelToken
     ) -> tuple[int, NDArray[np.float32], NDArray[np.uint8]]:
         """Return version, features (n, f) and classes (n,) of a slice's scribbles."""
+        from napari_nanoct.cracks.classifier import drawn
+
         version = store.version(z)
-        kept = self._samples.get(z)
-        if kept is not None and kept[0] == version:
-            return kept
+        known = self._samples.get(z)
+        if known is not None and known[0] == version:
+            return known
         plane = store[z]
-        rows, columns = _draw(plane, seed=z)
+        rows, columns = np.nonzero(plane)
+        kept = drawn(plane[rows, columns], PER_CLASS, seed=z)
+        rows, columns = rows[kept], columns[kept]
         features, labels = [], []
         for tile in tiles((0, plane.shape[0], 0, plane.shape[1])):
             y0, y1, x0, x1 = tile
@@ -198,19 +202,6 @@ class Teacher:
             while sum(block.nbytes for block in self._features.values()) > CACHE_BYTES:
                 self._features.popitem(last=False)
         return found
-
-
-def _draw(plane: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of labelled voxels, as many of each class as a slice may give."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.nonzero(plane)
-    classes = plane[rows, columns]
-    kept = []
-    for number in np.unique(classes):
-        (places,) = np.nonzero(classes == number)
-        kept.append(random.permutation(places)[:PER_CLASS])
-    order = np.sort(np.concatenate(kept)) if kept else np.empty(0, int)
-    return rows[order], columns[order]
 
 
 def check_labels(labels: NDArray[np.uint8], classes: tuple[str, ...]) -> None:
