@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from napari_nanoct import __version__
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done, Event, Progress
+from napari_nanoct.jobs.files import reading
+from napari_nanoct.jobs.record import stamp, versions
 
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
-    from napari_nanoct.cracks.blocks import Rule
-    from napari_nanoct.cracks.bodies import Box
+    from napari_nanoct.cracks.blocks import Box, Rule
     from napari_nanoct.cracks.proposal import Scored
     from napari_nanoct.volumes import IntensityRange, Volume
 
@@ -126,7 +123,7 @@ class Source:
 
     def grey(self, box: Box) -> NDArray[np.float32]:
         """Return a box of the volume, 0 where it is not finite."""
-        return np.nan_to_num(self._raw(box), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return self.read(box)[0]
 
     def __getitem__(self, box: Box) -> NDArray[np.bool_]:
         """Return a box of the mask, of ones where there is none."""
@@ -134,18 +131,11 @@ class Source:
             return np.ones([part.stop - part.start for part in box], bool)
         return np.asarray(self.mask.data[box]) > 0
 
-    def finite(self, box: Box) -> NDArray[np.bool_]:
-        """Return where a box of the volume is finite."""
-        return np.isfinite(np.asarray(self.volume.data[box]))
-
-    def _raw(self, box: Box) -> NDArray[np.float32]:
-        try:
-            return self.intensity.normalise(np.asarray(self.volume.data[box]))
-        except UserError:
-            raise
-        except Exception as error:  # every format has errors of its own
-            reason = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-            raise UserError(f"{self.volume.source} could not be read ({reason}); copy the file again") from error
+    def read(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return a box of the volume, 0 where it is not finite, and where it is finite."""
+        with reading(self.volume.source):
+            values = np.asarray(self.volume.data[box])
+        return self.intensity.normalise_finite(values), np.isfinite(values)
 
 
 def segment_volume(
@@ -212,20 +202,14 @@ def segment_volume(
         count = int(numbers.max())
         yield Progress(depth, depth, message="building the pyramid")
         record = {
-            "job": "segment",
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - start, 3),
+            **stamp("segment", time.perf_counter() - start),
             "input": {"source": volume.source, "shape": list(volume.shape), "fingerprint": mark},
             "intensity_range": [source.intensity.low, source.intensity.high],
             "settings": asdict(settings),
             "search": _described(search),
             "cracks": count,
             "message": summary(count),
-            "versions": {
-                "napari_nanoct": __version__,
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("torch", "numpy", "zarr")},
-            },
+            "versions": versions(),
         }
         writer.finish(record, check=cancel.check)
     except BaseException:  # also when whoever drives the job turns away
@@ -269,17 +253,18 @@ def _pieces(
 
 def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored) -> None:
     """Fill a box of the volume in the slab that it lies in."""
-    from napari_nanoct.cracks.bodies import padded
+    from napari_nanoct.cracks.blocks import padded
 
     around, inner = padded(box, source.volume.shape, search.halo)
     mask = source[around] if masked else None
     if mask is not None and not mask[inner].any():
         return
-    found = search(source.grey(around), mask)
+    grey, finite = source.read(around)
+    found = search(grey, mask)
     for whole, part in zip(slab, found, strict=True):
         if whole is not None and part is not None:
             whole[:, box[1], box[2]] = part[inner]
-    slab.score[:, box[1], box[2]][~source.finite(box)] = 0
+    slab.score[:, box[1], box[2]][~finite[inner]] = 0
 
 
 def _search(settings: SegmentSettings, source: Source) -> Search:
@@ -299,7 +284,7 @@ def _search(settings: SegmentSettings, source: Source) -> Search:
 def _check_finite(source: Source) -> None:
     from napari_nanoct.cracks.bodies import sample_boxes
 
-    if not any(source.finite(box).any() for box in sample_boxes(source.volume.shape)):
+    if not any(source.read(box)[1].any() for box in sample_boxes(source.volume.shape)):
         raise UserError(
             f"{source.volume.source} has no finite voxel where it was sampled (all are NaN or infinite); choose another"
         )

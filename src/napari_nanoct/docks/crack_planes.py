@@ -37,7 +37,7 @@ class Planes:
         wanted = range(*z.indices(self.shape[0]))
         plane_bytes = self.shape[1] * self.shape[2] * self._volume.dtype.itemsize
         if len(wanted) * plane_bytes > CACHE_BYTES:
-            return self._normal(np.asarray(self._volume.data[key]))
+            return self.intensity.normalise_finite(np.asarray(self._volume.data[key]))
         missing = [place for place in wanted if place not in self._kept]
         if missing:
             first, last = min(missing), max(missing) + 1
@@ -47,7 +47,4 @@ class Planes:
             self._kept = {place: self._kept[place] for place in {*near, *(set(wanted) & set(self._kept))}}
             block = np.asarray(self._volume.data[first:last])
             self._kept.update((first + number, plane.copy()) for number, plane in enumerate(block))
-        return self._normal(np.stack([self._kept[place][y, x] for place in wanted]))
-
-    def _normal(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        return np.nan_to_num(self.intensity.normalise(values), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return self.intensity.normalise_finite(np.stack([self._kept[place][y, x] for place in wanted]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +15,8 @@ from napari_nanoct.enhance.record import make_record
 from napari_nanoct.enhance.settings import EnhanceSettings, OutputType, Precision
 from napari_nanoct.enhance.target import Target, check_output, find_target, free_bytes
 from napari_nanoct.errors import UserError
-from napari_nanoct.jobs import Cancelled, CancelToken, Done, Event, Progress
+from napari_nanoct.jobs import CancelToken, Done, Event, Progress
+from napari_nanoct.jobs.files import reading, writing
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -79,7 +79,7 @@ def run(
     depth = target.shape[0]
     yield Progress(0, depth, message="reading the intensity range")
     cancel.check()
-    with _reading(volume):
+    with reading(volume.source):
         intensity = intensity_range(volume)
         mark = fingerprint(volume)
     cancel.check()
@@ -97,7 +97,7 @@ def run(
         yield Progress(depth, depth, message="building the pyramid")
         seconds = time.perf_counter() - start
         record = make_record(settings, volume, target, enhancer, intensity, mark, seconds)
-        with _writing(writer):
+        with writing(writer.partial):
             path = writer.finish(record, (intensity.low, intensity.high), cancel.check)
     except BaseException:  # also when whoever drives the job turns away
         writer.abandon()
@@ -117,11 +117,11 @@ def _slabs(
     starts = range(0, depth, SLAB)
 
     def read(z: int) -> NDArray[Any]:
-        with _reading(volume):
+        with reading(volume.source):
             return np.asarray(volume.data[target.first + z : target.first + min(z + SLAB, depth)])
 
     def write(z: int, slab: NDArray[Any]) -> None:
-        with _writing(writer):
+        with writing(writer.partial):
             writer.write(z, slab)
 
     begin = time.perf_counter()
@@ -155,31 +155,6 @@ def _await(future: Future[T], cancel: CancelToken) -> T:
     while not wait([future], timeout=0.1).done:
         cancel.check()
     return future.result()
-
-
-@contextmanager
-def _reading(volume: Volume) -> Iterator[None]:
-    """Turn whatever a damaged file raises into one sentence: every format has errors of its own."""
-    try:
-        yield
-    except (UserError, Cancelled):
-        raise
-    except Exception as error:
-        raise UserError(f"{volume.source} could not be read ({_reason(error)}); copy the file again") from error
-
-
-@contextmanager
-def _writing(writer: OmeZarrWriter) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{writer.partial} could not be written ({_reason(error)}); make room or choose another output"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
 
 
 def enhance_volume(

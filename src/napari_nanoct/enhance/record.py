@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from napari_nanoct import __version__
 from napari_nanoct.enhance.device import describe
 from napari_nanoct.enhance.tiling import network_pixels
+from napari_nanoct.jobs.record import stamp, versions
 
 if TYPE_CHECKING:
     from napari_nanoct.enhance.enhancer import Enhancer
@@ -32,9 +29,7 @@ def make_record(
     card = enhancer.card
     tiles = enhancer.tiles(volume.shape[1:], target.crop)
     return {
-        "job": "enhance",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
+        **stamp("enhance", seconds),
         "network_seconds": round(enhancer.network_seconds, 3),
         "input": {
             "source": volume.source,
@@ -57,9 +52,5 @@ def make_record(
             "largest": list(max(tiles, key=lambda tile: tile.shape[0] * tile.shape[1]).shape),
             "network_pixels_per_pixel": round(network_pixels(tiles, card.period) / target.voxels_per_slice, 4),
         },
-        "versions": {
-            "napari_nanoct": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "numpy", "zarr")},
-        },
+        "versions": versions(),
     }

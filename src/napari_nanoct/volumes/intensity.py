@@ -34,6 +34,10 @@ class IntensityRange:
         # float64 until the last step: neighbouring grey values far from 0 would fall together in float32
         return ((np.asarray(x, np.float64) - self.low) / (self.high - self.low)).astype(np.float32)
 
+    def normalise_finite(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Same as `normalise`, 0 where a grey value is NaN or infinite."""
+        return np.nan_to_num(self.normalise(x), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
     def restore(self, y: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
         """Inverse of `normalise`, as `dtype`: rounded for integers, saturated at the ends of the type.
 
