@@ -56,6 +56,14 @@ def test_learns_what_a_crack_is(scribbled: tuple, cracked: tuple) -> None:
     assert seen.probability.max() <= 1
 
 
+def test_the_classifier_tells_what_it_was_made_over(scribbled: tuple, cracked: tuple) -> None:
+    _, store = scribbled
+    volume = open_volume(cracked[0])
+    learned = Teacher(volume, "abc").learn(store, CancelToken())
+    assert learned.model_sha256 == "abc"
+    assert (learned.voxel_size, learned.unit) == (volume.geometry.voxel_size, volume.geometry.unit)
+
+
 def test_tiles_are_those_of_the_whole_slice(scribbled: tuple) -> None:
     teacher, store = scribbled
     whole, parts = _fresh(teacher, store, 5), _fresh(teacher, store, 5)

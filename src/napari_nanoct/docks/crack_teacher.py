@@ -107,6 +107,7 @@ class Teacher:
                 settings,
                 self.planes().intensity,
                 geometry=self.volume.geometry,
+                model_sha256=self.model_sha256,
             )
             self._learned = (state, classifier)
             return classifier
