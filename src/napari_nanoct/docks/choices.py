@@ -100,9 +100,8 @@ class EnhanceChoices(EnhanceControls):
     def _update_layers(self, event: object = None) -> None:
         from napari.layers import Image, Shapes
 
-        there = [plain(layer) for layer in reversed(self.viewer.layers)]
-        images = [layer for layer in there if isinstance(layer, Image) and PREVIEW not in layer.metadata]
-        fill_combo(self.shapes, [(layer.name, layer) for layer in there if isinstance(layer, Shapes)])
+        images = offered(self.viewer, Image)
+        fill_combo(self.shapes, [(layer.name, layer) for layer in offered(self.viewer, Shapes)])
         active = plain(self.viewer.layers.selection.active)
         if fill_combo(self.layer, [(layer.name, layer) for layer in images], active):
             self._layer_chosen()
@@ -160,6 +159,12 @@ class EnhanceChoices(EnhanceControls):
         if path:
             self.output.setText(path)
             self._typed = True
+
+
+def offered(viewer: napari.Viewer, kind: type[Any]) -> list[Any]:
+    """Return the layers of a kind that are no previews, the topmost first."""
+    there = (plain(layer) for layer in reversed(viewer.layers))
+    return [layer for layer in there if isinstance(layer, kind) and PREVIEW not in layer.metadata]
 
 
 def plain(layer: Any) -> Any:

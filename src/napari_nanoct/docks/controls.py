@@ -5,27 +5,25 @@ from __future__ import annotations
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
-    QGroupBox,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_nanoct.docks.widgets import Sentence, column, combo, dots, fill, row
+from napari_nanoct.docks.widgets import RunControls, column, combo, dots, row
 
 ALL, SLICES, SHAPE = range(3)
 """Positions in the region box."""
 
 
-class EnhanceControls(QWidget):
+class EnhanceControls(RunControls):
     """Form, buttons, confirmation, progress and status line, from top to bottom."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, "Stop within a tile; a half-written output is marked as such")
         self.layer = combo("The tomogram to enhance: an image layer of one volume (z, y, x), or one slice")
         self.model = combo("The trained network")
         self.open_model = dots("Choose a model file (.safetensors)")
@@ -62,20 +60,6 @@ class EnhanceControls(QWidget):
         self.after.setEnabled(False)
         self.enhance = QPushButton("Enhance volume…")
         self.enhance.setToolTip("Show output, disk space and time, then enhance the region and save it")
-        self.copy = QPushButton("Copy as command")
-        self.copy.setToolTip("Copy the line that does the same in a shell, for a script or a cluster")
-
-        self.question = Sentence()
-        self.start = QPushButton("Start")
-        self.back = QPushButton("Back")
-        self.confirmation = QGroupBox("Start this?")
-        fill(QVBoxLayout(self.confirmation), self.question, row(self.start, self.back), margin=6)
-        self.bar = QProgressBar()
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop within a tile; a half-written output is marked as such")
-        self.pace = Sentence()
-        self.progress = column(row(self.bar, self.cancel), self.pace)
-        self.status = Sentence()
 
         layout = QVBoxLayout(self)
         layout.addLayout(form)
@@ -88,7 +72,7 @@ class EnhanceControls(QWidget):
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
-        for widget in (self.slices, self.shapes, self.confirmation, self.progress):
+        for widget in (self.slices, self.shapes):
             widget.hide()
         self.setMinimumWidth(280)
 
@@ -111,9 +95,3 @@ class EnhanceControls(QWidget):
         self.progress.setVisible(busy)
         self.enhance.setEnabled(not busy)
         self.copy.setEnabled(not busy)
-
-    def show_progress(self, done: int, total: int, text: str) -> None:
-        """Show the bar at `done` of `total` (0: not known yet) and a line of text."""
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
-        self.pace.setText(text)

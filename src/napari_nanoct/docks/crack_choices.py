@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks import layers
-from napari_nanoct.docks.choices import PREVIEW, plain
+from napari_nanoct.docks.choices import offered, plain
 from napari_nanoct.docks.crack_brushes import check_volume
 from napari_nanoct.docks.crack_controls import AUTOMATIC, EVERYWHERE, CrackControls
 from napari_nanoct.docks.threads import attempt
@@ -137,21 +137,19 @@ class CrackChoices(CrackControls):
         """Return the Labels layers that are neither scribbles nor previews, the topmost first."""
         from napari.layers import Labels
 
-        there = [plain(layer) for layer in reversed(self.viewer.layers)]
-        return [layer for layer in there if isinstance(layer, Labels) and PREVIEW not in layer.metadata]
+        return offered(self.viewer, Labels)
 
     def _update_layers(self, event: object = None) -> None:
         from napari.layers import Image
 
-        there = [plain(layer) for layer in reversed(self.viewer.layers)]
-        images = [layer for layer in there if isinstance(layer, Image) and PREVIEW not in layer.metadata]
-        offered: list[tuple[str, object]] = [(layer.name, layer) for layer in images]
+        images = offered(self.viewer, Image)
+        named: list[tuple[str, object]] = [(layer.name, layer) for layer in images]
         masks: list[tuple[str, object]] = [("automatic mask", AUTOMATIC), ("everywhere", EVERYWHERE)]
         fill_combo(self.inside, masks + [(layer.name, layer) for layer in self.labels_layers()], AUTOMATIC)
-        fill_combo(self.original, [("none", None), *offered])
+        fill_combo(self.original, [("none", None), *named])
         active = plain(self.viewer.layers.selection.active)
         seen = next((layer for layer in images if layer.visible), None)
-        if fill_combo(self.layer, offered, active if active in images else seen):
+        if fill_combo(self.layer, named, active if active in images else seen):
             self._layer_chosen()
             self.changed.emit()
 

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSlider,
@@ -23,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_nanoct.docks.crack_table import CrackTable
-from napari_nanoct.docks.widgets import Sentence, column, combo, dots, fill, row
+from napari_nanoct.docks.widgets import RunControls, Sentence, column, combo, dots, fill, row
 
 SEGMENT, MEASURE = range(2)
 """Positions of the tabs."""
@@ -35,11 +34,11 @@ AUTOMATIC, EVERYWHERE = "automatic", "everywhere"
 """Masks that are no layer."""
 
 
-class CrackControls(QWidget):
+class CrackControls(RunControls):
     """Form, tabs to segment and to measure, what starts a run, its progress and the status line."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, "Stop soon; a half-written output is marked as such")
         self.layer = combo(
             "Where the cracks are segmented: an image layer of one volume (z, y, x), best an enhanced one"
         )
@@ -67,7 +66,6 @@ class CrackControls(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self._run())
-        self.status = Sentence()
         layout.addWidget(self.status)
         self.setMinimumWidth(320)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # the table takes what there is
@@ -164,19 +162,6 @@ class CrackControls(QWidget):
         self.method.addItem("by the classifier", CLASSIFIER)
         self.segment = QPushButton("Segment volume…")
         self.segment.setToolTip("Show output, disk space and settings, then segment and measure the whole volume")
-        self.copy = QPushButton("Copy as command")
-        self.copy.setToolTip("Copy the line that does the same in a shell, for a script or a cluster")
-        self.question = Sentence()
-        self.start, self.back = QPushButton("Start"), QPushButton("Back")
-        self.confirmation = QGroupBox("Start this?")
-        fill(QVBoxLayout(self.confirmation), self.question, row(self.start, self.back), margin=6)
-        self.bar = QProgressBar()
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop soon; a half-written output is marked as such")
-        self.pace = Sentence()
-        self.progress = column(row(self.bar, self.cancel), self.pace)
-        self.confirmation.hide()
-        self.progress.hide()
         return column(row(self.segment, self.method, equal=True), self.copy, self.confirmation, self.progress)
 
     def _tell_output(self, path: str) -> None:
@@ -202,12 +187,6 @@ class CrackControls(QWidget):
         self.progress.setVisible(busy)
         self.segment.setEnabled(not busy)
         self.copy.setEnabled(not busy)
-
-    def show_progress(self, done: int, total: int, text: str) -> None:
-        """Show the bar at `done` of `total` (0: not known yet) and a line of text."""
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
-        self.pace.setText(text)
 
 
 def _button(text: str, tip: str, keys: str) -> QPushButton:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QApplication
 
+from napari_nanoct.docks.asking import Asking, copy_command
 from napari_nanoct.docks.crack_controls import CLASSIFIER, EVERYWHERE
 from napari_nanoct.docks.layers import layer_file
-from napari_nanoct.docks.plan import time_text
+from napari_nanoct.docks.plan import Replaces, output_place, replacing, time_text
 from napari_nanoct.docks.reader import layer_data
 from napari_nanoct.docks.threads import Latest, Outcome, attempt
 from napari_nanoct.docks.volume_run import VolumeRun
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done
 from napari_nanoct.volumes import OmeZarrWriter, open_volume
+from napari_nanoct.volumes.place import free_bytes
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
@@ -51,18 +48,18 @@ class SegmentPlan:
     classifier : CrackClassifier or None
         To be written where the settings say; None for the proposal.
     replaces : str
-        What is at the output and will be replaced: "whole", "part" (half-written) or "" (nothing).
+        What is at the output and will be replaced.
     """
 
     request: Request
     settings: SegmentSettings
     classifier: CrackClassifier | None
-    replaces: Literal["", "whole", "part"]
+    replaces: Replaces
 
     def question(self) -> str:
         """Return what the user should know before the start, one line each."""
         request, settings = self.request, self.settings
-        free = free_bytes(Path(settings.output).parent)
+        free = free_bytes(Path(settings.output))
         how = f"By the proposal, sensitivity {request.sensitivity:g}"
         if self.classifier is not None:
             how = f"By the classifier, kept as {settings.classifier}: from {request.high:g} down to {request.low:g}"
@@ -71,31 +68,20 @@ class SegmentPlan:
             f"Writes {settings.output}",
             how,
             f"{' × '.join(map(str, request.volume.shape))} voxels (z, y, x)",
-            f"Disk: {size_text(need)} at most, labels take much less; {size_text(free)} free",
+            f"Disk: {size_text(need)} at most, labels take much less" + (f"; {size_text(free)} free" if free else ""),
         ]
         if not settings.input:
             lines.append(
                 "The layer is not on disk with this voxel size: it is copied beside the output first, and the copy "
                 "removed after."
             )
-        if self.replaces == "whole":
-            lines.append("⚠ What is at the output now will be replaced.")
-        if self.replaces == "part":
-            lines.append("⚠ A half-written result, of a run that stopped or is still going on, will be replaced.")
-        return "\n".join(lines)
+        return "\n".join(lines + replacing(self.replaces))
 
     def save_classifier(self) -> None:
         """Write the classifier that the run reads."""
         if self.classifier is not None and self.settings.classifier:
             Path(self.settings.output).parent.mkdir(parents=True, exist_ok=True)
             self.classifier.save(Path(self.settings.classifier))
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free space on the disk of a folder that need not exist yet."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def make_plan(
@@ -105,13 +91,7 @@ def make_plan(
     """Find the files of layer and mask, and learn the classifier; may take seconds, so call it in a thread."""
     from napari_nanoct.cracks.segment import SegmentSettings
 
-    if not request.output.strip():
-        raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
-    output = Path(request.output).expanduser().absolute()
-    if output.suffix != ".zarr":
-        output = output.with_name(output.name + ".ome.zarr")
-    half = output.with_name(output.name + ".partial").exists()
-    replaces: Literal["", "whole", "part"] = "whole" if output.exists() else "part" if half else ""
+    output, replaces = output_place(request.output)
     teacher, store, loaded = source
     classifier = None
     if method == CLASSIFIER:
@@ -155,20 +135,25 @@ class SegmentRun(QObject):
     def __init__(self, viewer: napari.Viewer, ui: CrackChoices, source: Callable[[], Any]) -> None:
         super().__init__()
         self.viewer, self.ui = viewer, ui
-        self.plan: SegmentPlan | None = None
         self.process = VolumeRun(work="segmentation")
+        self.asking = Asking(ui, self.process)
         self._source = source
         self._started: tuple[Request, Image] | None = None
-        self._planning, self._opening = Latest(), Latest()
-        ui.changed.connect(self.withdraw)
+        self._opening = Latest()
+        ui.changed.connect(self.asking.withdraw)
         ui.segment.clicked.connect(self.propose)
         ui.copy.clicked.connect(self.copy_command)
         ui.start.clicked.connect(self.start)
-        ui.back.clicked.connect(self.withdraw)
+        ui.back.clicked.connect(self.asking.withdraw)
         ui.cancel.clicked.connect(self.process.cancel)
         self.process.progressed.connect(ui.show_progress)
         self.process.done.connect(self._finished)
         self.process.stopped.connect(self.stopped)
+
+    @property
+    def plan(self) -> SegmentPlan | None:
+        """The run that the dock asks about."""
+        return self.asking.plan
 
     @property
     def running(self) -> bool:
@@ -177,7 +162,7 @@ class SegmentRun(QObject):
 
     def propose(self) -> None:
         """Work out what a run takes, and ask whether to start it."""
-        self._make_plan(self._ask)
+        self._make_plan(self.asking.ask)
 
     def copy_command(self) -> None:
         """Put the shell line of the run on the clipboard, and the classifier where the line says."""
@@ -188,19 +173,13 @@ class SegmentRun(QObject):
         plan, image = self.plan, self.ui.image
         if plan is None or image is None or self.running:
             return
-        self.withdraw()
+        self.asking.withdraw()
         written = attempt(plan.save_classifier)
         self.ui.status.setText(written.problem or "")
         if written.problem is None:
             self._started = (plan.request, image)
             self.ui.set_busy(True)
             self.process.start(plan)
-
-    def withdraw(self) -> None:
-        """Take the question back: what was asked for has changed, or the user said no."""
-        self._planning.cancel()
-        self.plan = None
-        self.ui.confirmation.hide()
 
     def stopped(self, sentence: str) -> None:
         """Show that no run is going on, and why."""
@@ -209,49 +188,20 @@ class SegmentRun(QObject):
 
     def end(self) -> None:
         """Stop at once and clean up, for when the window or the dock goes."""
-        self._planning.cancel()
+        self.asking.cancel()
         self._opening.cancel()
         self.process.end()
 
     def _make_plan(self, then: Callable[[SegmentPlan], None]) -> None:
-        if self.running:
-            return
-        self.withdraw()
-        try:
-            request = self.ui.request()
-        except UserError as error:
-            self.ui.status.setText(str(error))
-            return
-        self.ui.status.setText("Working out what to do…")
+        def wish() -> tuple[Any, ...]:
+            return self.ui.request(), self.ui.method.currentData(), self._source()
 
-        def planned(outcome: Outcome) -> None:
-            self.ui.status.setText(outcome.problem or "")
-            if outcome.value is not None:
-                then(outcome.value)
-
-        self._planning.start(planned, make_plan, request, self.ui.method.currentData(), self._source())
-
-    def _ask(self, plan: SegmentPlan) -> None:
-        self.plan = plan
-        self.ui.question.setText(plan.question())
-        self.ui.start.setText("Replace and start" if plan.replaces else "Start")
-        self.ui.confirmation.show()
-        self.ui.start.setFocus()
+        self.asking.work_out(then, "Working out what to do…", make_plan, wish)
 
     def _copy(self, plan: SegmentPlan) -> None:
-        if not plan.settings.input:
-            self.ui.status.setText(
-                f"“{plan.request.volume.name}” is not on disk, so a shell cannot read it; save the layer "
-                "(File > Save Selected Layers) and open the file."
-            )
-            return
-        written = attempt(plan.save_classifier)
-        words = ["nanoct", *plan.settings.arguments()]
-        line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(line)
-        self.ui.status.setText(written.problem or f"On the clipboard: {line}")
+        written = attempt(plan.save_classifier) if plan.settings.input else Outcome()
+        said = copy_command(plan)
+        self.ui.status.setText(written.problem or said)
 
     def _finished(self, done: Done) -> None:
         self.stopped(f"Done in {time_text(done.seconds)}: {done.output}")

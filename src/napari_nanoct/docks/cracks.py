@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_nanoct.docks import layers
 from napari_nanoct.docks.choices import plain
@@ -22,6 +21,7 @@ from napari_nanoct.docks.crack_run import SegmentRun
 from napari_nanoct.docks.crack_scribbling import Scribbling
 from napari_nanoct.docks.crack_teacher import Teacher
 from napari_nanoct.docks.threads import Latest, Outcome, attempt
+from napari_nanoct.docks.widgets import end_with
 from napari_nanoct.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,17 +87,8 @@ class CracksDock(QWidget):
             for part in parts:
                 part.end()
 
-        application = QApplication.instance()
-        assert application is not None
-        application.aboutToQuit.connect(end)
-
-        def end_for_good() -> None:
-            end()
-            with suppress(RuntimeError):  # the application may have gone before the dock
-                application.aboutToQuit.disconnect(end)
-
         self._end = end
-        self.destroyed.connect(end_for_good)
+        end_with(self, end)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop what is going on when napari takes the dock out of its window: its × does not close the widget."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_nanoct.docks import layers
+from napari_nanoct.docks.asking import Asking, copy_command
 from napari_nanoct.docks.choices import PREVIEW, EnhanceChoices, plain
 from napari_nanoct.docks.plan import Plan, make_plan, time_text
 from napari_nanoct.docks.preview import Previewer, Request
 from napari_nanoct.docks.reader import LayerData, layer_data
 from napari_nanoct.docks.threads import Latest, Outcome
 from napari_nanoct.docks.volume_run import VolumeRun
+from napari_nanoct.docks.widgets import end_with
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done
 
@@ -44,47 +42,43 @@ class EnhanceDock(QWidget):
         self.ui = EnhanceChoices(napari_viewer)
         QVBoxLayout(self).addWidget(self.ui)
         self.run = VolumeRun()
-        self.plan: Plan | None = None
+        self.asking = Asking(self.ui, self.run)
         self.preview_layer: Image | None = None
         self._after: Image | None = None
         self._started: tuple[Request, Image] | None = None
         self._previewer = Previewer()
-        self._preview, self._planning, self._opening = Latest(), Latest(), Latest()
+        self._preview, self._opening = Latest(), Latest()
         self._connect()
 
     def _connect(self) -> None:
         ui = self.ui
         self.viewer.layers.events.removed.connect(self._forget)
-        ui.changed.connect(self._withdraw)
+        ui.changed.connect(self.asking.withdraw)
         ui.preview.clicked.connect(self.preview)
         ui.after.toggled.connect(self._show_after)
         ui.enhance.clicked.connect(self.propose)
         ui.copy.clicked.connect(self.copy_command)
         ui.start.clicked.connect(self.start)
-        ui.back.clicked.connect(self._withdraw)
+        ui.back.clicked.connect(self.asking.withdraw)
         ui.cancel.clicked.connect(self.run.cancel)
         self.run.progressed.connect(ui.show_progress)
         self.run.done.connect(self._finished)
         self.run.stopped.connect(self._stopped)
         # Nothing outlives the dock or napari. The closure must not hold the dock itself: that would keep it alive.
-        run, work = self.run, (self._preview, self._planning, self._opening)
+        run, work = self.run, (self._preview, self.asking, self._opening)
 
         def end() -> None:
             for piece in work:
                 piece.cancel()
             run.end()
 
-        application = QApplication.instance()
-        assert application is not None
-        application.aboutToQuit.connect(end)
-
-        def end_for_good() -> None:
-            end()
-            with suppress(RuntimeError):  # the application may have gone before the dock
-                application.aboutToQuit.disconnect(end)
-
         self._end = end
-        self.destroyed.connect(end_for_good)
+        end_with(self, end)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The run that the dock asks about."""
+        return self.asking.plan
 
     def event(self, event: QEvent | None) -> bool:
         """Stop what is going on when napari takes the dock out of its window: its × does not close the widget."""
@@ -170,63 +164,24 @@ class EnhanceDock(QWidget):
 
     def propose(self) -> None:
         """Work out what a volume run takes, and ask whether to start it."""
-        self._make_plan(self._ask)
+        self._make_plan(self.asking.ask)
 
     def copy_command(self) -> None:
         """Put the shell line of the volume run on the clipboard."""
         self._make_plan(self._copy)
 
     def _make_plan(self, then: Callable[[Plan], None]) -> None:
-        if self.run.running:
-            return
-        self._withdraw()
-        try:
-            request = self.ui.request()
-        except UserError as error:
-            self.ui.status.setText(str(error))
-            return
-        self.ui.status.setText("Measuring the speed…")
-
-        def planned(outcome: Outcome) -> None:
-            self.ui.status.setText(outcome.problem or "")
-            if outcome.value is not None:
-                then(outcome.value)
-
-        self._planning.start(planned, make_plan, request)
-
-    def _withdraw(self) -> None:
-        """Take the question back: what was asked for has changed, or the user said no."""
-        self._planning.cancel()
-        self.plan = None
-        self.ui.confirmation.hide()
-
-    def _ask(self, plan: Plan) -> None:
-        self.plan = plan
-        self.ui.question.setText(plan.question())
-        self.ui.start.setText("Replace and start" if plan.replaces else "Start")
-        self.ui.confirmation.show()
-        self.ui.start.setFocus()
+        self.asking.work_out(then, "Measuring the speed…", make_plan, lambda: (self.ui.request(),))
 
     def _copy(self, plan: Plan) -> None:
-        if not plan.settings.input:
-            self.ui.status.setText(
-                f"“{plan.request.volume.name}” is not on disk, so a shell cannot read it; save the layer "
-                "(File > Save Selected Layers) and open the file."
-            )
-            return
-        words = ["nanoct", *plan.settings.arguments()]
-        line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(line)
-        self.ui.status.setText(f"On the clipboard: {line}")
+        self.ui.status.setText(copy_command(plan))
 
     def start(self) -> None:
         """Start the run that was proposed."""
         plan, layer = self.plan, self.ui.image
         if plan is None or layer is None or self.run.running:
             return
-        self._withdraw()
+        self.asking.withdraw()
         self._started = (plan.request, layer)
         self.ui.status.setText("")
         self.ui.set_busy(True)

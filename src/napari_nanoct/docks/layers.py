@@ -43,10 +43,7 @@ def layer_volume(layer: Layer | None) -> Volume:
     UserError
         If the layer is no grey-value image, has more than three axes, or does not lie straight along the axes.
     """
-    image = _image(layer)
-    levels = tuple(_stack(level, image.name) for level in (image.data if image.multiscale else (image.data,)))
-    source = image.metadata.get("source") or image.source.path or "array"
-    return Volume(levels[0], layer_geometry(image), str(source), image.name, levels)
+    return _volume(_image(layer))
 
 
 def labels_volume(layer: Labels) -> Volume:
@@ -57,6 +54,10 @@ def labels_volume(layer: Labels) -> Volume:
     UserError
         If the layer has more than three axes.
     """
+    return _volume(layer)
+
+
+def _volume(layer: Image | Labels) -> Volume:
     levels = tuple(_stack(level, layer.name) for level in (layer.data if layer.multiscale else (layer.data,)))
     source = layer.metadata.get("source") or layer.source.path or "array"
     return Volume(levels[0], layer_geometry(layer), str(source), layer.name, levels)

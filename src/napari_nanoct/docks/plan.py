@@ -16,6 +16,7 @@ from napari_nanoct.enhance.settings import EnhanceSettings
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Progress
 from napari_nanoct.volumes import OmeZarrWriter
+from napari_nanoct.volumes.place import partial_path
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from napari_nanoct.docks.preview import Request
     from napari_nanoct.enhance import Estimate
     from napari_nanoct.enhance.settings import Precision
+
+
+Replaces = Literal["", "whole", "part"]
+"""What is at an output and will be replaced: a volume, a half-written one, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,13 @@ class Plan:
     estimate : Estimate
         Shape, disk space and time.
     replaces : str
-        What is at the output and will be replaced: "whole", "part" (half-written) or "" (nothing).
+        What is at the output and will be replaced.
     """
 
     request: Request
     settings: EnhanceSettings
     estimate: Estimate
-    replaces: Literal["", "whole", "part"]
+    replaces: Replaces
 
     @property
     def copy_bytes(self) -> int:
@@ -64,10 +69,7 @@ class Plan:
         ]
         if self.copy_bytes:
             lines.append("The layer is not on disk: it is copied beside the output first, and the copy removed after.")
-        if self.replaces == "whole":
-            lines.append("⚠ What is at the output now will be replaced.")
-        if self.replaces == "part":
-            lines.append("⚠ A half-written result, of a run that stopped or is still going on, will be replaced.")
+        lines += replacing(self.replaces)
         if 0 < free < need:
             lines.append("⚠ There may not be enough space; choose another output or a smaller region.")
         return "\n".join(lines)
@@ -77,13 +79,7 @@ def make_plan(request: Request, cancel: CancelToken) -> Plan:
     """Find the layer's file, and estimate the run; reads a few slices, so call it in a thread."""
     from napari_nanoct.enhance import estimate
 
-    output = Path(request.output).expanduser().absolute()
-    if not request.output.strip():
-        raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
-    if output.suffix != ".zarr":
-        output = output.with_name(output.name + ".ome.zarr")
-    half = output.with_name(output.name + ".partial").exists()
-    replaces: Literal["", "whole", "part"] = "whole" if output.exists() else "part" if half else ""
+    output, replaces = output_place(request.output)
     file = layer_file(request.volume)
     cancel.check()
     settings = EnhanceSettings(
@@ -99,6 +95,31 @@ def make_plan(request: Request, cancel: CancelToken) -> Plan:
     found = estimate(settings, request.volume)
     # The precision was measured in this process, as for the previews: given to the run, both agree in a near tie too.
     return Plan(request, replace(settings, precision=cast("Precision", found.precision)), found, replaces)
+
+
+def output_place(text: str) -> tuple[Path, Replaces]:
+    """Return the path that an output field names, and what is there already.
+
+    Raises
+    ------
+    UserError
+        If the field is empty.
+    """
+    if not text.strip():
+        raise UserError("There is no output; name the folder to write, ending in .ome.zarr.")
+    output = Path(text).expanduser().absolute()
+    if output.suffix != ".zarr":
+        output = output.with_name(output.name + ".ome.zarr")
+    return output, "whole" if output.exists() else "part" if partial_path(output).exists() else ""
+
+
+def replacing(replaces: Replaces) -> list[str]:
+    """Return the line that warns of what will be replaced, if anything is."""
+    if replaces == "whole":
+        return ["⚠ What is at the output now will be replaced."]
+    if replaces == "part":
+        return ["⚠ A half-written result, of a run that stopped or is still going on, will be replaced."]
+    return []
 
 
 def copy_layer(plan: Plan | SegmentPlan, cancel: CancelToken, report: Callable[[Progress], None]) -> Path:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QApplication,
     QComboBox,
+    QGroupBox,
     QHBoxLayout,
     QLabel,
     QLayout,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -98,3 +103,50 @@ def column(*widgets: QWidget) -> QWidget:
     box = QWidget()
     fill(QVBoxLayout(box), *widgets)
     return box
+
+
+class RunControls(QWidget):
+    """Controls of a dock that starts volume runs: the question before one, its progress, and the status line.
+
+    Parameters
+    ----------
+    stop_tip : str
+        Of the button that cancels.
+    """
+
+    def __init__(self, parent: QWidget | None, stop_tip: str) -> None:
+        super().__init__(parent)
+        self.copy = QPushButton("Copy as command")
+        self.copy.setToolTip("Copy the line that does the same in a shell, for a script or a cluster")
+        self.question = Sentence()
+        self.start, self.back = QPushButton("Start"), QPushButton("Back")
+        self.confirmation = QGroupBox("Start this?")
+        fill(QVBoxLayout(self.confirmation), self.question, row(self.start, self.back), margin=6)
+        self.bar = QProgressBar()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip(stop_tip)
+        self.pace = Sentence()
+        self.progress = column(row(self.bar, self.cancel), self.pace)
+        self.status = Sentence()
+        self.confirmation.hide()
+        self.progress.hide()
+
+    def show_progress(self, done: int, total: int, text: str) -> None:
+        """Show the bar at `done` of `total` (0: not known yet) and a line of text."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.pace.setText(text)
+
+
+def end_with(dock: QWidget, end: Callable[[], None]) -> None:
+    """Call `end` when napari quits and when the dock goes; it must not hold the dock, which that would keep alive."""
+    application = QApplication.instance()
+    assert application is not None
+    application.aboutToQuit.connect(end)
+
+    def end_for_good() -> None:
+        end()
+        with suppress(RuntimeError):  # the application may have gone before the dock
+            application.aboutToQuit.disconnect(end)
+
+    dock.destroyed.connect(end_for_good)

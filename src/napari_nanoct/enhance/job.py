@@ -13,10 +13,11 @@ import numpy as np
 from napari_nanoct.enhance.enhancer import Enhancer
 from napari_nanoct.enhance.record import make_record
 from napari_nanoct.enhance.settings import EnhanceSettings, OutputType, Precision
-from napari_nanoct.enhance.target import Target, check_output, find_target, free_bytes
+from napari_nanoct.enhance.target import Target, check_output, find_target
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done, Event, Progress
 from napari_nanoct.jobs.files import reading, writing
+from napari_nanoct.volumes.place import free_bytes
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from napari_nanoct.enhance.enhancer import Enhancer, output_type
 from napari_nanoct.enhance.settings import EnhanceSettings
 from napari_nanoct.enhance.tiling import Box, network_pixels
 from napari_nanoct.errors import UserError
+from napari_nanoct.volumes.place import check_free, free_bytes
 
 if TYPE_CHECKING:
     from napari_nanoct.volumes import Geometry, Volume
@@ -151,8 +151,6 @@ def check_output(settings: EnhanceSettings, volume: Volume) -> None:
     ------
     UserError
     """
-    from napari_nanoct.volumes.place import check_free
-
     output = Path(settings.output).expanduser()
     if output.suffix != ".zarr":
         raise UserError(f"the output {output} is written as OME-Zarr; give it a name that ends in .ome.zarr")
@@ -173,15 +171,3 @@ def _same(one: Path, other: Path) -> bool:
         return one == other or os.path.samefile(one, other)
     except OSError:  # one of them is not there
         return False
-
-
-def free_bytes(path: Path) -> int | None:
-    """Return the free space on the disk where `path` is or will be; None if the disk does not say."""
-    for folder in (path, *path.absolute().parents):
-        try:
-            return shutil.disk_usage(folder).free
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-    return None

@@ -127,3 +127,15 @@ def _check_final(path: Path, overwrite: bool) -> None:
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
+
+
+def free_bytes(path: Path) -> int | None:
+    """Return the free space on the disk where `path` is or will be; None if the disk does not say."""
+    for folder in (path, *path.absolute().parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None
