@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +55,19 @@ def multiply_adds(network: nn.Module) -> float:
     with counter, torch.no_grad():
         network(torch.zeros(1, 1, 64, 64))
     return counter.get_total_flops() / 2
+
+
+def command(about: str | None, networks: Mapping[str, Callable[[], nn.Module]]) -> None:
+    """Take folder and budget from the command line, and compare the networks."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="processor time for each network")
+    parser.add_argument("--steps", type=float, default=math.inf, help="steps for each network")
+    parser.add_argument("--only", nargs="*", choices=list(networks), default=list(networks))
+    options = parser.parse_args()
+    if math.isinf(options.minutes) and math.isinf(options.steps):
+        parser.error("give --minutes or --steps")
+    compare({name: networks[name] for name in options.only}, options.data, options.minutes, options.steps)
 
 
 def compare(

@@ -6,15 +6,12 @@ and ``natural``.
 
 from __future__ import annotations
 
-import argparse
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
-from equal_training import compare
+from equal_training import command
 from torch import Tensor, nn
 
 from napari_nanoct.jobs.process import keep_pages
@@ -84,19 +81,6 @@ NETWORKS = {
 }
 
 
-def main() -> None:
-    """Train and score every network and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="processor time for each network")
-    parser.add_argument("--steps", type=float, default=math.inf, help="steps for each network")
-    parser.add_argument("--only", nargs="*", choices=list(NETWORKS), default=list(NETWORKS))
-    options = parser.parse_args()
-    if math.isinf(options.minutes) and math.isinf(options.steps):
-        parser.error("give --minutes or --steps")
-    compare({name: NETWORKS[name] for name in options.only}, options.data, options.minutes, options.steps)
-
-
 if __name__ == "__main__":
     keep_pages()
-    main()
+    command(__doc__, NETWORKS)
