@@ -10,6 +10,7 @@ import pytest
 import zarr
 from pytestqt.qtbot import QtBot
 
+from napari_nanoct.docks import crack_scribbling
 from napari_nanoct.docks.crack_brushes import COLOURS
 
 SHAPE = (6, 70, 90)
@@ -143,6 +144,25 @@ def test_each_layer_has_its_own(open_cracks: Callable, tomogram: np.ndarray, qtb
     qtbot.waitUntil(lambda: "first scribbles" in viewer.layers, timeout=10_000)
     assert dock.scribbling.brushes.store.labelled_slices() == (3,)
     assert "slice 3 are back" in dock.ui.status.text()
+
+
+def test_strokes_made_while_another_output_is_looked_at_stay(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    looked = []
+    found = crack_scribbling._open
+    monkeypatch.setattr(crack_scribbling, "_open", lambda *args: looked.append(found(*args)) or looked[-1])
+    dock.ui.output.setText(str(tmp_path / "elsewhere.ome.zarr"))
+    dock.ui.output.editingFinished.emit()
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    qtbot.waitUntil(lambda: bool(looked), timeout=10_000)
+    qtbot.wait(200)
+    assert dock.scribbling.brushes.layer in viewer.layers
+    assert dock.scribbling.store.labelled_slices() == (3,)
 
 
 def test_another_output_keeps_what_was_painted(

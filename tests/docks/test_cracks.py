@@ -13,6 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication
 
+from napari_nanoct.cracks.scribbles import scribbles_path
 from napari_nanoct.docks import crack_proposal
 from napari_nanoct.docks.crack_controls import MEASURE
 from napari_nanoct.docks.process import JobProcess
@@ -56,7 +57,8 @@ def _run(qtbot: QtBot, dock) -> object:
 
 
 def _scribble(qtbot: QtBot, dock, crack: np.ndarray) -> None:
-    qtbot.waitUntil(lambda: dock.scribbling.brushes.store is not None, timeout=10_000)
+    path = scribbles_path(dock.ui.output.text())
+    qtbot.waitUntil(lambda: getattr(dock.scribbling.brushes.store, "path", None) == path, timeout=10_000)
     dock.scribbling.paint(1)
     layer = dock.scribbling.brushes.layer
     layer.brush_size = 1

@@ -83,17 +83,22 @@ class Scribbling(QObject):
         volume, image, output = self._volume, self.ui.image, self.ui.output.text().strip()
         if volume is None or image is None or not output:
             return
-        path, store = scribbles_path(output), self.brushes.store
-        if store is not None and (path == store.path or (store.labelled_slices() and not path.exists())):
+        path = scribbles_path(output)
+        if self._stays(path):
             return
 
         def then(outcome: Outcome) -> None:
             if outcome.value is None:
                 self.ui.status.setText(outcome.problem or "")
-            elif image in self.viewer.layers:
+            elif image in self.viewer.layers and not self._stays(path):  # what was painted meanwhile counts
                 self._take(outcome.value, image)
 
         self._opening.start(then, _open, path, volume)
+
+    def _stays(self, path: Path) -> bool:
+        """Whether the scribbles at hand are those of a path, or the only ones there are."""
+        store = self.brushes.store
+        return store is not None and (path == store.path or bool(store.labelled_slices() and not path.exists()))
 
     def paint(self, number: int) -> None:
         """Take the brush of a class; 0 erases."""
