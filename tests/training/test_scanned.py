@@ -77,3 +77,15 @@ def test_pictures_must_hold_a_patch_in_their_circle(data: Path) -> None:
     stage = replace(recipe(1.0).stages[0], patch=100)
     with pytest.raises(UserError, match="larger pictures"):
         Batches(replace(recipe(1.0), stages=(stage,)), data).draw(0)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_truth_of_soft_batches_is_smooth(data: Path, share: float) -> None:
+    stage = recipe(share).stages[0]
+    plain, soft = (Batches(replace(recipe(share), stages=(replace(stage, soft=part),)), data) for part in (0.0, 1.0))
+    roughness = [
+        np.mean([float(batches.draw(step)[1].diff(dim=-1).abs().mean()) for step in range(12)])
+        for batches in (plain, soft)
+    ]
+    assert roughness[1] < 0.9 * roughness[0]
+    assert soft.draw(0)[0].shape == (5, 1, 16, 16)

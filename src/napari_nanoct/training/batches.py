@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
-from napari_nanoct.training.degrade import bicubic, blind
+from napari_nanoct.training.degrade import bicubic, blind, softened
 from napari_nanoct.training.recipe import Recipe
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
@@ -63,8 +63,9 @@ class Batches:
         stage, _ = self.recipe.at(step)
         key = [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
         random = np.random.default_rng(key)
-        # A draw of its own, so that batches which are not scanned stay what they are without this share.
+        # Draws of their own, so that other batches stay what they are without these shares.
         scanned = np.random.default_rng([*key, 1]).random() < stage.sinogram
+        soft = np.random.default_rng([*key, 2]).random() < stage.soft
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
         share = random.random()
         if share < stage.natural:
@@ -76,8 +77,12 @@ class Batches:
             weights /= weights.sum()
         if scanned:
             seed = int(random.integers(2**31))
-            return scanned_patches(pictures, weights, count, stage.patch, self.recipe.scale, seed, device=self.device)
+            return scanned_patches(
+                pictures, weights, count, stage.patch, self.recipe.scale, seed, soft=soft, device=self.device
+            )
         high = random_patches(pictures, weights, count, size, int(random.integers(2**31)))
+        if soft:
+            high = softened(high, self.recipe.scale, seeded(*key, 2))
         if random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:

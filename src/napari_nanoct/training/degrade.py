@@ -107,6 +107,15 @@ def blind(
     return low, BlindDraw(sigma, angle, level.flatten(), photons.flatten())
 
 
+def softened(high: Tensor, factor: int, generator: Generator) -> Tensor:
+    """Smooth each image (n, 1, h, w) isotropically, as a detector whose pixels are finer than its resolution does.
+
+    Sigma is at most 0.4 + 0.5 ``factor`` pixels: beyond, a reduction by ``factor`` takes nothing away.
+    """
+    sigma = _uniform((len(high), 1), (0.4, 0.4 + 0.5 * factor), generator).expand(-1, 2)
+    return gaussian_blur(high, sigma, torch.zeros(len(high)))
+
+
 def gaussian_blur(images: Tensor, sigma: Tensor, angle: Tensor) -> Tensor:
     """Convolve each image with its own anisotropic Gaussian, edges reflected.
 

@@ -28,6 +28,8 @@ class Stage:
         Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
     sinogram : float
         Share of batches that go through a scan instead, before the others are shared out.
+    soft : float
+        Share of batches whose truth is smoothed before anything else: a slice that is smooth by itself is to stay so.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -46,6 +48,7 @@ class Stage:
     warm_up: int = 100
     sinogram: float = 0.0
     phantom: float = 0.0
+    soft: float = 0.0
 
 
 @dataclass(frozen=True)
