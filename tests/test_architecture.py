@@ -18,7 +18,7 @@ LAYERS = (
     {"errors"},
     {"utsr", "volumes", "quality", "jobs"},
     {"enhance", "cracks", "training", "phantoms"},
-    {"evaluation"},
+    {"evaluation", "finetune"},
     {"cli", "docks"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -1,0 +1,158 @@
+"""What a network is fine-tuned on, as a small readable file: two volumes, the paired slices, where they may be used."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.training.register import Similarity
+
+KIND, VERSION = "nanoct pairs", 1
+METHODS = ("pairs", "halves", "neighbours", "blind-spot")
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A volume: place, voxel size (z, y, x) in ``unit``, the grey values that become 0 and 1, and its digest."""
+
+    path: str
+    voxel_size: tuple[float, float, float]
+    unit: str
+    range: tuple[float, float]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """A slice of the low-resolution volume and its place in the other one.
+
+    Attributes
+    ----------
+    low_slice : int
+    high_slice : float
+        Position in slices of the other volume; it may lie between two.
+    similarity : Similarity
+        From pixels of the low-resolution slice to those of the other.
+    gain, offset : float
+        High-resolution grey values in their own range, times ``gain`` plus ``offset``, are in that of the other volume.
+    quality : float
+        Normalised correlation of the two, both smoothed, where they overlap; -1 to 1.
+    usable : float
+        Share of the low-resolution slice that can be learnt from.
+    """
+
+    low_slice: int
+    high_slice: float
+    similarity: Similarity = field(default_factory=Similarity)
+    gain: float = 1.0
+    offset: float = 0.0
+    quality: float = 1.0
+    usable: float = 1.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A polygon, (y, x) in pixels of the low-resolution slice: used or left out, in one slice or (None) in all."""
+
+    polygon: tuple[Point, ...]
+    use: bool = True
+    low_slice: int | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a network is fine-tuned on.
+
+    Attributes
+    ----------
+    method : str
+        ``pairs``: low against high resolution. Without a high-resolution volume, at factor 1: ``halves``, two
+        reconstructions from half of the projections each (``high`` is the other half); ``neighbours``, each slice
+        against the next; ``blind-spot``, each pixel from those around it.
+    factor : int
+        1, 2 or 4.
+    low : Source
+    high : Source or None
+        None where the volume teaches itself.
+    matches : tuple of Match
+    regions : tuple of Region
+    """
+
+    method: str
+    factor: int
+    low: Source
+    high: Source | None
+    matches: tuple[Match, ...]
+    regions: tuple[Region, ...] = ()
+
+
+def save_project(project: Project, path: Path) -> None:
+    """Write the project as JSON; volumes beside the file by a relative path. It appears whole or not at all."""
+    content = {"kind": KIND, "version": VERSION, **asdict(project)}
+    for name in ("low", "high"):
+        if content[name]:
+            content[name]["path"] = _relative(Path(content[name]["path"]), path.parent)
+    temporary = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def load_project(path: Path) -> Project:
+    """Read a project.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it is not a project of this version.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; make one with 'nanoct pair LOW HIGH -o {path.name}'")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if (content.pop("kind"), content.pop("version")) != (KIND, VERSION):
+            raise ValueError("another kind or version")
+        project = _project(content, path.parent)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not a file of pairs ({error}); make it anew with 'nanoct pair'") from None
+    return project
+
+
+def _project(content: dict[str, Any], folder: Path) -> Project:
+    if content["method"] not in METHODS or content["factor"] not in (1, 2, 4) or not content["matches"]:
+        raise ValueError("method, factor or matches are wrong")
+    return Project(
+        content["method"],
+        content["factor"],
+        _source(content["low"], folder),
+        _source(content["high"], folder) if content["high"] else None,
+        tuple(_match(match) for match in content["matches"]),
+        tuple(
+            Region(tuple((float(y), float(x)) for y, x in region["polygon"]), region["use"], region["low_slice"])
+            for region in content["regions"]
+        ),
+    )
+
+
+def _source(content: dict[str, Any], folder: Path) -> Source:
+    z, y, x = (float(value) for value in content["voxel_size"])
+    low, high = (float(value) for value in content["range"])
+    path = str(folder / content["path"])
+    return Source(path, (z, y, x), content["unit"], (low, high), content["fingerprint"])
+
+
+def _match(content: dict[str, Any]) -> Match:
+    values: dict[str, Any] = content.pop("similarity")
+    low, high = ((float(y), float(x)) for y, x in (values["centre_low"], values["centre_high"]))
+    return Match(**content, similarity=Similarity(values["scale"], values["rotation"], low, high))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Relative where the volume lies below the folder of the project: the two may be moved together."""
+    path, folder = path.resolve(), folder.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

@@ -1,0 +1,70 @@
+"""The file of pairs: the same after writing and reading, movable with its volumes, refused with one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.finetune.project import Match, Project, Region, Source, load_project, save_project
+from napari_nanoct.training.register import Similarity
+
+
+def project(folder: Path) -> Project:
+    low = Source(str(folder / "low.tif"), (40.0, 40.0, 40.0), "nm", (1.5, 900.0), "ab")
+    high = Source("/elsewhere/high.tif", (20.0, 20.0, 20.0), "nm", (0.0, 1.0), "cd")
+    match = Match(3, 7.25, Similarity(2.01, -1.5, (10.0, 11.0), (22.0, 20.5)), 0.9, 0.05, 0.93, 0.8)
+    regions = (Region(((0.0, 0.0), (0.0, 9.0), (9.0, 9.0)), use=False, low_slice=3),)
+    return Project("pairs", 2, low, high, (match, Match(4, 8.25)), regions)
+
+
+def test_comes_back_as_it_was(tmp_path: Path) -> None:
+    save_project(project(tmp_path), tmp_path / "pairs.json")
+    assert load_project(tmp_path / "pairs.json") == project(tmp_path)
+
+
+def test_moves_with_its_volume(tmp_path: Path) -> None:
+    save_project(project(tmp_path / "here"), tmp_path / "here" / "pairs.json")
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = load_project(tmp_path / "there" / "pairs.json")
+    assert Path(moved.low.path) == tmp_path / "there" / "low.tif"
+    assert moved.high is not None
+    assert moved.high.path == "/elsewhere/high.tif"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"kind": "recipe"},
+        {"matches": []},
+        {"matches": [{"low_slice": 1}]},
+        {"factor": 3},
+        {"method": "guess"},
+        {"low": None},
+    ],
+)
+def test_another_file_is_refused(tmp_path: Path, change: dict) -> None:
+    path = tmp_path / "pairs.json"
+    save_project(project(tmp_path), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError, match=r"pairs\.json is not a file of pairs"):
+        load_project(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}"])
+def test_no_project_at_all(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "pairs.json"
+    with pytest.raises(UserError, match="nanoct pair"):
+        load_project(path)
+    path.write_text(text)
+    with pytest.raises(UserError, match="is not a file of pairs"):
+        load_project(path)
+
+
+def test_a_similarity_keeps_its_common_point_and_turns_y_towards_x() -> None:
+    place = Similarity(2.0, 90.0, (10.0, 20.0), (5.0, 6.0))
+    assert tuple(place.apply((10.0, 20.0))) == pytest.approx((5.0, 6.0))
+    assert tuple(place.apply((11.0, 20.0))) == pytest.approx((5.0, 8.0))
