@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_nanoct.jobs import Done, Event, Failed, Progress, from_json, to_json
+from napari_nanoct.jobs import Done, Event, Failed, Loss, Preview, Progress, from_json, to_json
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,9 @@ from napari_nanoct.jobs import Done, Event, Failed, Progress, from_json, to_json
     [
         Progress(3, 48, rate=1.5, seconds_left=30.0, message="µm – slices"),
         Progress(0, 1),
+        Loss(40, 0.0125),
+        Loss(100, 0.01, score=31.5, parent=30.75),
+        Preview("model.preview.npz", 100),
         Done("out.ome.zarr", 2.5, {"model": {"name": "utsr-light"}, "tiles": [1, 2]}),
         Failed('no "space"\nleft', cancelled=True),
     ],

@@ -6,7 +6,7 @@ sentence.
 """
 
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
-from napari_nanoct.jobs.events import Done, Event, Failed, Progress, from_json, to_json
+from napari_nanoct.jobs.events import Done, Event, Failed, Loss, Preview, Progress, from_json, to_json
 from napari_nanoct.jobs.process import process_environment
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "Done",
     "Event",
     "Failed",
+    "Loss",
+    "Preview",
     "Progress",
     "from_json",
     "process_environment",

@@ -35,6 +35,39 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """How well a training goes.
+
+    Attributes
+    ----------
+    step : int
+    loss : float
+        Mean training loss since the event before.
+    score : float or None
+        Figure on what was held out, of the weights as they are now: PSNR in decibel, or the loss itself where there is
+        no target; None between two validations.
+    parent : float or None
+        Same of the weights that the training started from.
+    """
+
+    step: int
+    loss: float
+    score: float | None = None
+    parent: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of how far a training is: an ``.npz`` with ``before``, ``after`` and, where there is one, ``target``.
+
+    All are (y, x) float32 on the grid of the result, range 0 to 1. The file is replaced as a whole at the next one.
+    """
+
+    path: str
+    step: int
+
+
+@dataclass(frozen=True)
 class Done:
     """The job ended well: where its result is, how long it took and the record that stands in the result."""
 
@@ -51,9 +84,15 @@ class Failed:
     cancelled: bool = False
 
 
-Event = Progress | Done | Failed
+Event = Progress | Loss | Preview | Done | Failed
 
-_KINDS: dict[str, type[Progress] | type[Done] | type[Failed]] = {"progress": Progress, "done": Done, "failed": Failed}
+_KINDS: dict[str, type[Event]] = {
+    "progress": Progress,
+    "loss": Loss,
+    "preview": Preview,
+    "done": Done,
+    "failed": Failed,
+}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
