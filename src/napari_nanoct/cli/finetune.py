@@ -1,0 +1,53 @@
+"""``nanoct finetune``: weights for the user's own scans, from a file of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_nanoct.jobs import CancelToken, Event
+
+
+def finetune(
+    project: Annotated[str, typer.Argument(help="File of pairs, from 'nanoct pair' or the dock.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Weights to write, named ....safetensors.")],
+    name: Annotated[str, typer.Option(help="What the model is called; else as its file.")] = "",
+    notes: Annotated[str, typer.Option(help="A remark to keep in the file.")] = "",
+    parent: Annotated[str, typer.Option(help="Weights to start from: a name or a .safetensors file.")] = "utsr-light",
+    preset: Annotated[str, typer.Option(help="quick (3 min) or thorough (12 min).")] = "quick",
+    minutes: Annotated[float | None, typer.Option(help="How long it may take; else as the preset says.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of all random draws.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was killed.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines; read 'cancel' on stdin.")] = False,
+) -> None:
+    """Fine-tune weights on pairs of slices, or on a noisy volume alone; Ctrl-C keeps the best so far."""
+    from napari_nanoct.cli.driving import drive
+
+    def job(cancel: CancelToken) -> Iterator[Event]:
+        from napari_nanoct.finetune.settings import TuneSettings
+
+        settings = TuneSettings(
+            project=project,
+            output=output,
+            name=name,
+            notes=notes,
+            parent=parent,
+            preset=preset,
+            minutes=minutes,
+            device=device,
+            threads=threads,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+        )
+        from napari_nanoct.finetune.tuning import run
+
+        yield from run(settings, cancel)
+
+    drive(job, output, json)
