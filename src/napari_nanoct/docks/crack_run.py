@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_nanoct.docks.asking import Asking, copy_command
 from napari_nanoct.docks.crack_controls import CLASSIFIER, EVERYWHERE
 from napari_nanoct.docks.layers import layer_file
-from napari_nanoct.docks.plan import Replaces, output_place, replacing, time_text
+from napari_nanoct.docks.plan import Replaces, launch, output_place, replacing, time_text
 from napari_nanoct.docks.reader import layer_data
 from napari_nanoct.docks.threads import Latest, Outcome, attempt
 from napari_nanoct.docks.volume_run import VolumeRun
@@ -179,7 +179,7 @@ class SegmentRun(QObject):
         if written.problem is None:
             self._started = (plan.request, image)
             self.ui.set_busy(True)
-            self.process.start(plan)
+            self.process.start(*launch(plan))
 
     def stopped(self, sentence: str) -> None:
         """Show that no run is going on, and why."""

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_nanoct.docks import layers
 from napari_nanoct.docks.asking import Asking, copy_command
 from napari_nanoct.docks.choices import PREVIEW, EnhanceChoices, plain
-from napari_nanoct.docks.plan import Plan, make_plan, time_text
+from napari_nanoct.docks.plan import Plan, launch, make_plan, time_text
 from napari_nanoct.docks.preview import Previewer, Request
 from napari_nanoct.docks.reader import LayerData, layer_data
 from napari_nanoct.docks.threads import Latest, Outcome
@@ -185,7 +185,7 @@ class EnhanceDock(QWidget):
         self._started = (plan.request, layer)
         self.ui.status.setText("")
         self.ui.set_busy(True)
-        self.run.start(plan)
+        self.run.start(*launch(plan))
 
     def _stopped(self, sentence: str) -> None:
         self.ui.set_busy(False)

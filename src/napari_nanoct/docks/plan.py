@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -20,12 +21,15 @@ from napari_nanoct.volumes.place import partial_path
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
-    from napari_nanoct.cracks.segment import SegmentSettings
     from napari_nanoct.docks.crack_run import SegmentPlan
     from napari_nanoct.docks.preview import Request
     from napari_nanoct.enhance import Estimate
     from napari_nanoct.enhance.settings import Precision
+    from napari_nanoct.volumes import Volume
 
+Report = Callable[[Progress], None]
+Copying = Callable[[CancelToken, Report], tuple[Path, list[str]]]
+"""Copies what is not on disk; returns the folder of the copies, which the caller removes, and the arguments."""
 
 Replaces = Literal["", "whole", "part"]
 """What is at an output and will be replaced: a volume, a half-written one, or nothing."""
@@ -122,28 +126,50 @@ def replacing(replaces: Replaces) -> list[str]:
     return []
 
 
-def copy_layer(plan: Plan | SegmentPlan, cancel: CancelToken, report: Callable[[Progress], None]) -> Path:
-    """Stream the layer to a temporary OME-Zarr beside the output, slab by slab, and return its path.
+def launch(plan: Plan | SegmentPlan) -> tuple[list[str], Copying | None]:
+    """Return the arguments of the process; for a layer that is not on disk, what copies it and then returns them."""
+    if plan.settings.input:
+        return plan.settings.arguments(), None
+
+    def copying(cancel: CancelToken, report: Report) -> tuple[Path, list[str]]:
+        file = copy_layer(plan, cancel, report)
+        return file.parent, replace(plan.settings, input=str(file)).arguments()
+
+    return [], copying
+
+
+def copy_layer(plan: Plan | SegmentPlan, cancel: CancelToken, report: Report) -> Path:
+    """Copy the layer to a temporary folder beside the output, and return the path of the copy.
 
     The caller removes its parent folder; after an error or a cancel it is removed here.
     """
-    volume = plan.request.volume
-    output = Path(plan.settings.output)
+    with temporary_beside(Path(plan.settings.output)) as folder:
+        return copy_volume(plan.request.volume, folder, cancel, report)
+
+
+@contextmanager
+def temporary_beside(output: Path) -> Iterator[Path]:
+    """Make a folder beside the output that stays, but for an error or a cancel."""
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".nanoct-", dir=output.parent))
     try:
-        name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in volume.name).strip(" .") or "layer"
-        path = folder / f"{name}.ome.zarr"
-        depth = volume.shape[0]
-        writer = OmeZarrWriter(path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name)
-        for z in range(0, depth, 16):
-            cancel.check()
-            report(Progress(z, depth, "slices", message="Copying the layer to disk"))
-            writer.write(z, np.asarray(volume.data[z : z + 16]))
-        writer.finish({"copy of layer": volume.name}, check=cancel.check)
+        yield folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def copy_volume(volume: Volume, folder: Path, cancel: CancelToken, report: Report) -> Path:
+    """Stream a volume to an OME-Zarr of its name in a folder, slab by slab, and return its path."""
+    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in volume.name).strip(" .") or "layer"
+    path = folder / f"{name}.ome.zarr"
+    depth = volume.shape[0]
+    writer = OmeZarrWriter(path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name)
+    for z in range(0, depth, 16):
+        cancel.check()
+        report(Progress(z, depth, "slices", message="Copying the layer to disk"))
+        writer.write(z, np.asarray(volume.data[z : z + 16]))
+    writer.finish({"copy of layer": volume.name}, check=cancel.check)
     return path
 
 
@@ -154,8 +180,3 @@ def time_text(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def run_settings(plan: Plan | SegmentPlan, file: str) -> EnhanceSettings | SegmentSettings:
-    """Return the settings of the process, reading `file`."""
-    return replace(plan.settings, input=file)

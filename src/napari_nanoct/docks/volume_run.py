@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.docks.activity import Activity
-from napari_nanoct.docks.plan import copy_layer, run_settings, time_text
+from napari_nanoct.docks.plan import Copying, time_text
 from napari_nanoct.docks.process import JobProcess
 from napari_nanoct.docks.threads import Outcome, in_thread
 from napari_nanoct.jobs import CancelToken, Done, Progress
-
-if TYPE_CHECKING:
-    from napari_nanoct.docks.crack_run import SegmentPlan
-    from napari_nanoct.docks.plan import Plan
 
 
 class VolumeRun(QObject):
@@ -61,25 +56,25 @@ class VolumeRun(QObject):
         """Whether a run was started and has not ended."""
         return self._running
 
-    def start(self, plan: Plan | SegmentPlan) -> None:
-        """Start the run; the layer is copied to disk first if it has no file."""
+    def start(self, arguments: list[str], copying: Copying | None = None) -> None:
+        """Start the process with these arguments, or with those that `copying` comes to in a thread."""
         self._token, self._latest = CancelToken(), None
         self._activity = Activity(self.process.work)
         self._running = True
         self._ticker.start()
         self.progressed.emit(0, 0, "Starting…")
-        if plan.settings.input:
-            self.process.start(plan.settings.arguments())
+        if copying is None:
+            self.process.start(arguments)
             return
         token, report = self._token, self._copying.emit
 
         def then(outcome: Outcome) -> None:
             if token is self._token:
-                self._copied(plan, outcome)
+                self._copied(outcome)
             elif outcome.value is not None:
-                shutil.rmtree(outcome.value.parent, ignore_errors=True)
+                shutil.rmtree(outcome.value[0], ignore_errors=True)
 
-        in_thread(then, copy_layer, plan, token, report)
+        in_thread(then, copying, token, report)
 
     def cancel(self) -> None:
         """Ask the run to stop; `stopped` follows when it has."""
@@ -98,14 +93,14 @@ class VolumeRun(QObject):
         self.process.end()
         self._clean()
 
-    def _copied(self, plan: Plan | SegmentPlan, outcome: Outcome) -> None:
-        self._copy = outcome.value
+    def _copied(self, outcome: Outcome) -> None:
+        self._copy, arguments = outcome.value or (None, [])
         if self._token.cancelled:
             self._on_cancelled()
         elif outcome.problem is not None:
             self._stop(outcome.problem)
         else:
-            self.process.start(run_settings(plan, str(outcome.value)).arguments())
+            self.process.start(arguments)
 
     def _keep(self, progress: Progress) -> None:
         if not self._token.cancelled:
@@ -138,7 +133,7 @@ class VolumeRun(QObject):
         activity, self._activity = self._activity, None
         copy, self._copy = self._copy, None
         if copy is not None:
-            shutil.rmtree(copy.parent, ignore_errors=True)
+            shutil.rmtree(copy, ignore_errors=True)
         if activity is not None:
             activity.close()
 
