@@ -53,6 +53,7 @@ class EnhanceChoices(EnhanceControls):
         self.factor.currentIndexChanged.connect(self._suggest_output)
         self.region.currentIndexChanged.connect(self.show_region_fields)
         self.output.textEdited.connect(self._output_typed)
+        self.model.opening.connect(self._fill_models)
         self.open_model.clicked.connect(self._browse_model)
         self.choose_output.clicked.connect(self._browse_output)
         for box in (self.layer, self.model, self.factor, self.region, self.shapes, self.device):
@@ -93,6 +94,13 @@ class EnhanceChoices(EnhanceControls):
             output=self.output.text().strip(),
         )
 
+    def choose(self, image: Image, model: str, scale: int) -> None:
+        """Choose a layer and, by name and factor, a model that may be newer than the list."""
+        self._fill_models()
+        self.layer.setCurrentIndex(self.layer.findText(image.name))
+        self.model.setCurrentIndex(self.model.findText(model))
+        self.factor.setCurrentIndex(self.factor.findData(scale))
+
     def choose_model_file(self, path: str) -> None:
         """Offer a model file and choose it; what is wrong with it stands in the status line."""
         self.status.setText(attempt(self._fill_models, path).problem or "")
@@ -128,8 +136,10 @@ class EnhanceChoices(EnhanceControls):
         named: dict[str, set[int]] = {}
         for _, card in list_models():
             named.setdefault(card.name, set()).add(card.scale)
-        entries: list[tuple[str, object]] = [(name, (name, tuple(sorted(found)))) for name, found in named.items()]
-        fill_combo(self.model, entries + [(Path(entry[0]).name, entry) for entry in files])
+        entries: list[tuple[str, Any]] = [(name, (name, tuple(sorted(found)))) for name, found in named.items()]
+        chosen, _ = self.model.currentData() or ("", ())
+        now = next((entry for _, entry in entries if entry[0] == chosen), None)  # it may have got another factor
+        fill_combo(self.model, entries + [(Path(entry[0]).name, entry) for entry in files], now)
         if file is not None:
             self.model.setCurrentIndex(len(entries))
         self._model_chosen()

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_nanoct.jobs import Done, Event, Failed, Progress, from_json, process_environment
+from napari_nanoct.jobs import Done, Event, Failed, Loss, Preview, Progress, from_json, process_environment
 
 NICE = 5
 """How far the process stands back behind the window (0 to 19)."""
@@ -23,7 +23,9 @@ class JobProcess(QObject):
     Signals
     -------
     progressed : Progress
-        At each event on the way.
+        At each of these on the way.
+    learned : Loss or Preview
+        At each of these on the way.
     done : Done
         The job ended well and its process has left.
     failed : str
@@ -35,6 +37,7 @@ class JobProcess(QObject):
     """
 
     progressed = Signal(object)
+    learned = Signal(object)
     done = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
@@ -129,6 +132,8 @@ class JobProcess(QObject):
             self._last = event
             if isinstance(event, Progress) and not self._over:
                 self.progressed.emit(event)
+            elif isinstance(event, Loss | Preview) and not self._over:
+                self.learned.emit(event)
 
     def _read_errors(self) -> None:
         self._errors = (self._errors + self._process.readAllStandardError().data())[-4000:]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -60,9 +60,20 @@ def fill_combo(combo: QComboBox, entries: list[tuple[str, object]], preferred: o
     return combo.currentData() is not before
 
 
-def combo(tip: str) -> QComboBox:
+class Combo(QComboBox):
+    """A combo box that tells when its list is about to open: it can be brought up to date."""
+
+    opening = Signal()
+
+    def showPopup(self) -> None:
+        """Tell, then show the list."""
+        self.opening.emit()
+        super().showPopup()
+
+
+def combo(tip: str) -> Combo:
     """Return an empty combo box."""
-    box = QComboBox()
+    box = Combo()
     box.setToolTip(tip)
     # Long names are cut at the end instead of making the dock wide.
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
