@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_nanoct.training.masked import Picture, agreement, reduced, smoothed, warped
+from napari_nanoct.training.register import Similarity
+
+AGREES = 0.5
+"""Local correlation from which a place can be learnt from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,3 +36,71 @@ class SlicePair:
     high: NDArray[np.float32]
     usable: NDArray[np.bool_]
     low_slice: int
+
+
+def resampled(high: Picture, place: Similarity, shape: tuple[int, int], factor: int) -> Picture:
+    """Bring a high-resolution slice to a grid ``factor`` times finer than the low-resolution one.
+
+    Cubic splines; where the slice is finer than that grid, the mean over as many points in each pixel as it takes not
+    to miss any.
+
+    Parameters
+    ----------
+    high : ndarray, shape (y, x), float32
+        NaN where there is no measurement.
+    place : Similarity
+    shape : tuple of int
+        Of the low-resolution slice.
+
+    Returns
+    -------
+    ndarray, shape (factor * y, factor * x), float32
+        NaN where ``high`` has no value.
+    """
+    points = max(1, math.ceil(place.scale / factor - 0.25))
+    fine = factor * points
+    return reduced(warped(high, place, (shape[0] * fine, shape[1] * fine), fine), points)
+
+
+def grey_match(low: Picture, other: Picture) -> tuple[float, float]:
+    """Gain and offset that bring the grey values of one slice to those of another on the same grid.
+
+    Least squares with Cauchy weights (five rounds), on blurred slices: they differ in sharpness and noise.
+
+    Raises
+    ------
+    ValueError
+        If they overlap nowhere, or ``other`` is constant there.
+    """
+    a, b = smoothed(low, 3.0, 0.7), smoothed(other, 3.0, 0.7)
+    use = np.isfinite(a) & np.isfinite(b)
+    if use.sum() < 16 or np.ptp(b[use]) <= 1e-6 * np.abs(b[use]).max():
+        raise ValueError("nothing to match")
+    target, values = a[use].astype(np.float64), b[use].astype(np.float64)
+    weight = np.ones_like(values)
+    for _ in range(5):
+        gain, offset = np.polyfit(values, target, 1, w=np.sqrt(weight))
+        residual = target - gain * values - offset
+        spread = 1.4826 * float(np.median(np.abs(residual))) + 1e-9
+        weight = 1 / (1 + (residual / (2.4 * spread)) ** 2)
+    return float(gain), float(offset)
+
+
+def trusted(low: Picture, target: Picture, factor: int) -> tuple[float, NDArray[np.bool_]]:
+    """How well a slice and its target agree, and where.
+
+    Parameters
+    ----------
+    low : ndarray, shape (y, x)
+    target : ndarray, shape (factor * y, factor * x)
+
+    Returns
+    -------
+    float
+        -1 to 1, see :func:`napari_nanoct.training.masked.agreement`.
+    ndarray of bool, shape (y, x)
+        Both have values there and the local correlation is at least ``AGREES``.
+    """
+    coarse = reduced(target, factor)
+    quality, local = agreement(low, coarse)
+    return quality, np.nan_to_num(local, nan=-1.0) >= AGREES
