@@ -1,8 +1,8 @@
 """Make the pictures of the docks: real napari windows, with every button pressed.
 
-    python docs/screenshots.py [enhance|cracks] [FOLDER]
+    python docs/screenshots.py [enhance|cracks|finetune] [FOLDER]
 
-Both by default. The enhance dock is shown on a screen of 1366 x 768, as a small laptop has, the cracks dock on one of
+All by default. The enhance dock is shown on a screen of 1366 x 768, as a small laptop has, the others on one of
 1400 x 1000; where there is none:
 
     xvfb-run -a -s "-screen 0 1400x1000x24" python docs/screenshots.py
@@ -23,11 +23,13 @@ if sys.platform.startswith("linux"):
 import napari
 import numpy as np
 from napari.settings import get_settings
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 from scipy.ndimage import distance_transform_edt
 
 from napari_nanoct.docks.crack_plots import PlotWindow
+from napari_nanoct.docks.tune_controls import TRAIN
 
 
 def window_of(width: int, height: int) -> tuple[napari.Viewer, QWidget]:
@@ -139,6 +141,51 @@ def cracks(folder: Path) -> None:
     viewer.close()
 
 
+def finetune(folder: Path) -> None:
+    """Go through the fine-tune dock: pair, train, compare, and enhance the volume with the new model."""
+    work = Path(tempfile.mkdtemp(prefix="nanoct-"))
+    os.environ["NANOCT_MODELS"] = str(work / "models")
+    viewer, window = window_of(1400, 1000)
+    viewer.open_sample("napari-nanoct", "phantom-pairs")
+    area, dock = viewer.window.add_plugin_dock_widget("napari-nanoct", "Fine-tune")
+    window.resizeDocks([area], [430], Qt.Orientation.Horizontal)
+    ui = dock.ui
+    viewer.layers["zoom scan"].visible = False
+    viewer.dims.set_point(0, 8 * 80.0)
+    viewer.reset_view()
+    ui.every.setValue(2)
+    ui.add_every.click()
+    until(lambda: not dock.pairs.busy and ui.pairs.count() > 0)
+    ui.pairs.setCurrentRow(3)
+    save(window, folder / "finetune-pairs.png")
+    window_of_pair = dock.pairs.open_window(ui.pairs.item(3))
+    save_widget(window_of_pair, folder / "finetune-overlay.png")
+    window_of_pair.close()
+
+    ui.tabs.setCurrentIndex(TRAIN)
+    ui.name.setText("my-cathode")
+    ui.notes.setText("blurred scans of the sample data")
+    ui.train.click()
+    until(lambda: dock.run.plan is not None)
+    save(window, folder / "finetune-question.png")
+    ui.start.click()
+    until(lambda: len([event for event in ui.learning.losses if event.score is not None]) > 5, 900)
+    save(window, folder / "finetune-training.png")
+    until(lambda: not dock.run.running, 1800)
+    save(window, folder / "finetune-result.png")
+
+    ui.learning.use.click()
+    enhancing = dock.use_in_enhance()
+    enhancing.ui.output.setText(str(work / "wide-scan-enhanced.ome.zarr"))
+    enhancing.ui.output.textEdited.emit(enhancing.ui.output.text())
+    enhancing.ui.enhance.click()
+    until(lambda: enhancing.plan is not None)
+    enhancing.ui.start.click()
+    until(lambda: not enhancing.run.running and len(viewer.layers) == 3, 900)
+    save(window, folder / "finetune-enhanced.png")
+    viewer.close()
+
+
 def strokes(truth: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
     """Return where a user would paint a slice: places (n, 2) along cracks, in pores and on what is sound."""
     random = np.random.default_rng(0)
@@ -171,6 +218,13 @@ def save(window: QWidget, path: Path) -> None:
     print(path)
 
 
+def save_widget(widget: QWidget, path: Path) -> None:
+    """Save a window of its own."""
+    QTest.qWait(600)
+    widget.grab().save(str(path))
+    print(path)
+
+
 def main(words: list[str]) -> None:
     """Make the pictures that were asked for."""
     folder = Path(words.pop()) if words and words[-1] not in DOCKS else Path(__file__).parent / "images"
@@ -179,7 +233,7 @@ def main(words: list[str]) -> None:
         DOCKS[name](folder)
 
 
-DOCKS = {"enhance": enhance, "cracks": cracks}
+DOCKS = {"enhance": enhance, "cracks": cracks, "finetune": finetune}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -16,6 +16,7 @@ from napari_nanoct.errors import UserError
 if TYPE_CHECKING:
     from napari_nanoct.docks.crack_run import SegmentPlan
     from napari_nanoct.docks.plan import Plan
+    from napari_nanoct.docks.tune_run import TunePlan
     from napari_nanoct.docks.volume_run import VolumeRun
     from napari_nanoct.docks.widgets import RunControls
 
@@ -57,7 +58,7 @@ class Asking:
 
         self._planning.start(planned, make_plan, *wished)
 
-    def ask(self, plan: Plan | SegmentPlan) -> None:
+    def ask(self, plan: Plan | SegmentPlan | TunePlan) -> None:
         """Show what the run will do, and ask whether to start it."""
         self.plan = plan
         self._ui.question.setText(plan.question())
@@ -83,7 +84,12 @@ def copy_command(plan: Plan | SegmentPlan) -> str:
             f"“{plan.request.volume.name}” is not on disk, so a shell cannot read it; save the layer "
             "(File > Save Selected Layers) and open the file."
         )
-    words = ["nanoct", *plan.settings.arguments()]
+    return copy_line(plan.settings.arguments())
+
+
+def copy_line(arguments: list[str]) -> str:
+    """Put the shell line with these arguments on the clipboard, and return what to say."""
+    words = ["nanoct", *arguments]
     line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
     clipboard = QApplication.clipboard()
     assert clipboard is not None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from napari.components import Dims
     from napari.layers import Image, Labels, Layer, Shapes
+    from numpy.typing import NDArray
 
 Crop = tuple[int, int, int, int]
 
@@ -231,6 +232,15 @@ def show_slice(layer: Image | Labels, dims: Dims, z: int) -> None:
     dims.set_point(dims.ndim - 3, world_point(layer, dims, place)[0])
 
 
+def seen_in(position: Sequence[float], drawn: Layer, layer: Image, dims: Dims) -> NDArray[np.float64]:
+    """Return where a position in the data of one layer lies in the data of another; 0 along axes that it lacks."""
+    ndim = min(drawn.ndim, layer.ndim)
+    world = np.asarray(drawn.data_to_world(position)) / _world_factors(drawn, dims)
+    point = np.zeros(layer.ndim)
+    point[-ndim:] = world[-ndim:] * _world_factors(layer, dims)[-ndim:]
+    return np.asarray(layer.world_to_data(point), np.float64)
+
+
 def shape_crop(shapes: Shapes | None, layer: Image, dims: Dims) -> Crop:
     """Return ``(y0, y1, x0, x1)``, ends excluded: the layer's pixels that a shape's bounding box touches.
 
@@ -244,14 +254,7 @@ def shape_crop(shapes: Shapes | None, layer: Image, dims: Dims) -> Crop:
     if shapes is None or len(shapes.data) == 0:
         raise UserError("There is no rectangle; draw one in a Shapes layer, or choose another region.")
     index = max(shapes.selected_data, default=len(shapes.data) - 1)
-    to_world, to_layer = 1 / _world_factors(shapes, dims), _world_factors(layer, dims)
-    ndim = min(shapes.ndim, layer.ndim)
-    corners = []
-    for vertex in np.asarray(shapes.data[index]):
-        world = np.asarray(shapes.data_to_world(vertex)) * to_world
-        point = np.zeros(layer.ndim)
-        point[-ndim:] = world[-ndim:] * to_layer[-ndim:]
-        corners.append(layer.world_to_data(point)[-2:])
+    corners = [seen_in(vertex, shapes, layer, dims)[-2:] for vertex in np.asarray(shapes.data[index])]
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     height, width = (layer.data[0] if layer.multiscale else layer.data).shape[-2:]
     y0, x0 = (max(0, math.floor(value + 0.5)) for value in low)

@@ -143,8 +143,12 @@ def copy_layer(plan: Plan | SegmentPlan, cancel: CancelToken, report: Report) ->
 
     The caller removes its parent folder; after an error or a cancel it is removed here.
     """
+    volume = plan.request.volume
+    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in volume.name).strip(" .") or "layer"
     with temporary_beside(Path(plan.settings.output)) as folder:
-        return copy_volume(plan.request.volume, folder, cancel, report)
+        path = folder / f"{name}.ome.zarr"
+        copy_volume(volume, path, cancel, report)
+    return path
 
 
 @contextmanager
@@ -159,18 +163,17 @@ def temporary_beside(output: Path) -> Iterator[Path]:
         raise
 
 
-def copy_volume(volume: Volume, folder: Path, cancel: CancelToken, report: Report) -> Path:
-    """Stream a volume to an OME-Zarr of its name in a folder, slab by slab, and return its path."""
-    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in volume.name).strip(" .") or "layer"
-    path = folder / f"{name}.ome.zarr"
+def copy_volume(volume: Volume, path: Path, cancel: CancelToken, report: Report) -> None:
+    """Stream a volume to an OME-Zarr, slab by slab; what is there is replaced when the new one is complete."""
     depth = volume.shape[0]
-    writer = OmeZarrWriter(path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name)
+    writer = OmeZarrWriter(
+        path, shape=volume.shape, dtype=volume.dtype, geometry=volume.geometry, name=volume.name, overwrite=True
+    )
     for z in range(0, depth, 16):
         cancel.check()
-        report(Progress(z, depth, "slices", message="Copying the layer to disk"))
+        report(Progress(z, depth, "slices", message=f"Copying “{volume.name}” to disk"))
         writer.write(z, np.asarray(volume.data[z : z + 16]))
     writer.finish({"copy of layer": volume.name}, check=cancel.check)
-    return path
 
 
 def time_text(seconds: float) -> str:

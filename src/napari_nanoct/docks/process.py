@@ -48,9 +48,12 @@ class JobProcess(QObject):
     GRACE_MS = 10_000
     """How long a cancelled process may take to stop by itself before it is terminated, and then killed."""
 
-    def __init__(self, parent: QObject | None = None, *, work: str = "enhancement") -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, work: str = "enhancement", grace_ms: int | None = None
+    ) -> None:
         super().__init__(parent)
         self.work = work
+        self._grace_ms = grace_ms
         self._process = QProcess(self)
         environment = QProcessEnvironment()
         for name, value in process_environment().items():
@@ -91,7 +94,7 @@ class JobProcess(QObject):
         if self.running and not self._cancelled:
             self._cancelled = True
             self._process.write(b"cancel\n")
-            self._grace.start(self.GRACE_MS)
+            self._grace.start(self._grace_ms or self.GRACE_MS)
 
     def end(self, wait_ms: int = 2000) -> None:
         """Stop the process now and wait for it: for the moment when the window or the dock closes. Emits nothing."""

@@ -15,7 +15,10 @@ from napari_nanoct.jobs import CancelToken, Done, Progress
 
 
 class VolumeRun(QObject):
-    """One volume run at a time.
+    """One volume run, or training, at a time.
+
+    `work` names what it does and `cancelled` what is left after a cancel, in sentences; `grace_ms` is how long the
+    process may then take to stop by itself.
 
     Signals
     -------
@@ -34,9 +37,17 @@ class VolumeRun(QObject):
     stopped = Signal(str)
     _copying = Signal(object)
 
-    def __init__(self, parent: QObject | None = None, *, work: str = "enhancement") -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        *,
+        work: str = "enhancement",
+        cancelled: str = "Cancelled; what was written so far is marked as incomplete.",
+        grace_ms: int | None = None,
+    ) -> None:
         super().__init__(parent)
-        self.process = JobProcess(self, work=work)
+        self.process = JobProcess(self, work=work, grace_ms=grace_ms)
+        self._cancelled_text = cancelled
         self.process.progressed.connect(self._keep)
         self.process.done.connect(self._on_done)
         self.process.failed.connect(self._stop)
@@ -121,7 +132,7 @@ class VolumeRun(QObject):
         self.done.emit(done)
 
     def _on_cancelled(self) -> None:
-        self._stop("Cancelled; what was written so far is marked as incomplete.")
+        self._stop(self._cancelled_text)
 
     def _stop(self, sentence: str) -> None:
         self._clean()

@@ -1,0 +1,287 @@
+"""The list of slice pairs: adding, removing, saving, loading."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QFileDialog, QListWidgetItem
+
+from napari_nanoct.docks import layers
+from napari_nanoct.docks.crack_plots import PlotWindow
+from napari_nanoct.docks.threads import Latest, Outcome
+from napari_nanoct.docks.tune_controls import PAIRS, THUMBNAIL
+from napari_nanoct.docks.tune_files import Loaded, keep, load
+from napari_nanoct.docks.tune_learning import pixmap
+from napari_nanoct.docks.tune_matching import Entry, Matcher, thumbnail
+from napari_nanoct.docks.tune_regions import shapes_of
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import napari
+
+    from napari_nanoct.docks.tune_choices import Scans, TuneChoices
+    from napari_nanoct.finetune.project import Project
+
+FILES = "Slice pairs (*.json)"
+ENTRY = Qt.ItemDataRole.UserRole
+
+
+class PairList(QObject):
+    """Wires the list of pairs.
+
+    Signals
+    -------
+    changed
+        Pairs came or went.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its slice in view is added.
+    ui : TuneChoices
+        List, buttons and status line.
+    """
+
+    changed = Signal()
+    _told = Signal(int, int, object)
+    _copying = Signal(object)
+
+    def __init__(self, viewer: napari.Viewer, ui: TuneChoices) -> None:
+        super().__init__()
+        self.viewer, self.ui = viewer, ui
+        self.matcher: Matcher | None = None
+        self.work = Latest()
+        self.busy = False
+        self._refused: list[Entry] = []
+        ui.add_current.clicked.connect(self.add_current)
+        ui.add_every.clicked.connect(self.add_every)
+        ui.remove.clicked.connect(self.remove)
+        ui.save.clicked.connect(self._browse_save)
+        ui.load.clicked.connect(self._browse_load)
+        ui.scans_changed.connect(self.clear)
+        ui.pairs.itemClicked.connect(self._show_slice)
+        ui.pairs.itemDoubleClicked.connect(self.open_window)
+        self._told.connect(self._take)
+        self._copying.connect(self._copied)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the list shows, by slice."""
+        items = (self.ui.pairs.item(place) for place in range(self.ui.pairs.count()))
+        return [item.data(ENTRY) for item in items if item is not None]
+
+    def project(self) -> tuple[Scans, Project]:
+        """Return what was paired, and the project as it stands; its volumes may have no file yet.
+
+        Raises
+        ------
+        UserError
+            If there is no pair, or a region cannot be used.
+        """
+        matches = tuple(entry.match for entry in self.entries if entry.match is not None)
+        if self.matcher is None or self.matcher.project is None or not matches:
+            raise UserError("There are no slices to learn from; add some on the Pairs tab first.")
+        return self.matcher.scans, replace(self.matcher.project, matches=matches, regions=self.ui.regions())
+
+    # Adding and removing
+
+    def add_current(self) -> None:
+        """Add the slice of the low-resolution layer that is in view."""
+
+        def here(depth: int) -> Sequence[int]:
+            layer: Any = self.ui.image
+            return [layers.current_slice(layer, self.viewer.dims, depth)]
+
+        self._add(here)
+
+    def add_every(self) -> None:
+        """Add every n-th slice, beginning half of that distance into the volume."""
+        distance = self.ui.every.value()
+        self._add(lambda depth: range(min(distance // 2, depth // 2), depth, distance))
+
+    def _add(self, choose: Any) -> None:
+        if self.busy:
+            return
+        try:
+            if self.matcher is None:
+                self.matcher = Matcher(self.ui.scans())
+            slices = choose(self.matcher.scans.low.shape[0])
+            common, regions = self.ui.common_point(), self.ui.regions()
+        except UserError as error:
+            self.ui.status.setText(str(error))
+            return
+        self._refused = []
+
+        def then(outcome: Outcome) -> None:
+            self._leave()
+            self.ui.status.setText(outcome.problem if outcome.problem is not None else self._summary())
+
+        self._enter("Looking for the common place…")
+        self.work.start(then, self.matcher.match, slices, common, regions, self._told.emit)
+
+    def _take(self, done: int, total: int, entry: Entry | None) -> None:
+        if not self.busy:  # it was stopped, or another layer was chosen
+            return
+        if entry is not None:
+            self.ui.show_progress(done, total, f"{done} of {total} slices")
+            self._insert(entry)
+            if entry.match is None:
+                self._refused.append(entry)
+
+    def _copied(self, progress: Progress) -> None:
+        if self.busy:
+            self.ui.show_progress(progress.done, progress.total, progress.message)
+
+    def _summary(self) -> str:
+        if self._refused:
+            last = self._refused[-1].said
+            count = len(self._refused)
+            return last if count == 1 else f"{count} slices were refused. {last}"
+        good = sum(entry.match is not None for entry in self.entries)
+        return f"{good} slice{'' if good == 1 else 's'} to learn from."
+
+    def _insert(self, entry: Entry) -> None:
+        """Show an entry at its place, instead of an older one of the same slice."""
+        numbers = [other.low_slice for other in self.entries]
+        if entry.low_slice in numbers:
+            self.ui.pairs.takeItem(numbers.index(entry.low_slice))
+            numbers.remove(entry.low_slice)
+        refused = entry.match is None
+        item = QListWidgetItem(f"✗ slice {entry.low_slice}: refused" if refused else entry.said)
+        item.setData(ENTRY, entry)
+        item.setToolTip(entry.said)
+        if entry.picture is not None:
+            item.setIcon(QIcon(pixmap(thumbnail(entry.picture, THUMBNAIL))))
+        self.ui.pairs.insertItem(sum(number < entry.low_slice for number in numbers), item)
+        self.ui.pairs.scrollToItem(item)
+        self.changed.emit()
+
+    def remove(self) -> None:
+        """Take the chosen entries out."""
+        chosen = self.ui.pairs.selectedItems()
+        for item in chosen:
+            self.ui.pairs.takeItem(self.ui.pairs.row(item))
+        self.ui.status.setText("" if chosen else "Choose the pairs to remove in the list.")
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Forget all pairs: another layer, method or factor was chosen."""
+        self.stop()
+        self.matcher = None
+        self.ui.pairs.clear()
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """End what is going on in a thread, unheard."""
+        self.work.cancel()
+        if self.busy:
+            self._leave()
+            self.ui.status.setText("Stopped; what was found so far is in the list.")
+
+    def _enter(self, text: str) -> None:
+        self.busy = True
+        self.ui.set_busy(True)
+        self.ui.show_progress(0, 0, text)
+        self.ui.status.setText("")
+
+    def _leave(self) -> None:
+        self.busy = False
+        self.ui.set_busy(False)
+
+    # Looking
+
+    def _show_slice(self, item: QListWidgetItem) -> None:
+        if self.ui.image is not None and self.ui.image.ndim > 2:
+            layers.show_slice(self.ui.image, self.viewer.dims, item.data(ENTRY).low_slice)
+
+    def open_window(self, item: QListWidgetItem) -> PlotWindow | None:
+        """Show a pair in a window of its own."""
+        entry: Entry = item.data(ENTRY)
+        if entry.picture is None:
+            return None
+        picture = entry.picture
+
+        def draw(figure: Any) -> None:
+            axes = figure.add_subplot()
+            axes.imshow(picture)
+            axes.set_title(entry.said if entry.match is None else f"Slice {entry.low_slice}", wrap=True)
+            axes.set_axis_off()
+
+        window = PlotWindow(self.ui, f"Slice {entry.low_slice}", draw)
+        window.show()
+        return window
+
+    # Files
+
+    def save(self, path: str) -> None:
+        """Write the project; a layer that is not on disk is copied beside it."""
+        try:
+            scans, project = self.project()
+        except UserError as error:
+            self.ui.status.setText(str(error))
+            return
+
+        def then(outcome: Outcome) -> None:
+            self._leave()
+            self.ui.status.setText(outcome.problem if outcome.problem is not None else f"Pairs saved: {path}")
+
+        self._enter("Saving…")
+        self.work.start(then, keep, scans, project, Path(path), self._copying.emit)
+
+    def open(self, path: str) -> None:
+        """Read a project, add the layers that it names and are not there, and show its pairs."""
+
+        def then(outcome: Outcome) -> None:
+            self._leave()
+            self.ui.status.setText(outcome.problem or "")
+            if outcome.value is not None:
+                self._show(outcome.value)
+
+        self._enter("Reading the pairs…")
+        self.work.start(then, load, Path(path))
+
+    def _show(self, loaded: Loaded) -> None:
+        low = self._layer(loaded.low)
+        high = None if loaded.high is None else self._layer(loaded.high)
+        project = loaded.project
+        self.ui.choose_scans(low, high, project.method, project.factor)
+        self.clear()
+        for use, box in ((True, self.ui.use), (False, self.ui.leave)):
+            regions = [region for region in project.regions if region.use == use]
+            if regions:
+                polygons, options = shapes_of(regions, low, [match.low_slice for match in project.matches])
+                shapes = self.viewer.add_shapes(polygons, name="used" if use else "left out", **options)
+                box.setCurrentIndex(box.findText(shapes.name))
+            else:
+                box.setCurrentIndex(0)
+        self.matcher = Matcher(self.ui.scans(), replace(project, matches=(), regions=()))
+        for entry in loaded.entries:
+            self._insert(entry)
+        self.ui.tabs.setCurrentIndex(PAIRS)
+        self.ui.status.setText(self._summary())
+
+    def _layer(self, found: tuple[Any, dict[str, Any], str]) -> Any:
+        """Return the layer that shows a file, or add one."""
+        data, options, _ = found
+        source = options["metadata"]["source"]
+        for layer in self.viewer.layers:
+            if str(layer.metadata.get("source") or layer.source.path) == source:
+                return layer
+        return self.viewer.add_image(data, **options)
+
+    def _browse_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self.ui, "Save the pairs", "pairs.json", FILES)
+        if path:
+            self.save(path)
+
+    def _browse_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self.ui, "Load pairs", "", FILES)
+        if path:
+            self.open(path)
