@@ -44,6 +44,9 @@ Validate = Callable[[UTSR], Mapping[str, float]]
 """Gains in decibel of a network, by protocol; empty where there is nothing to validate on."""
 
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From result and target, (n, 1, h, w) on the device, to one number to make smaller."""
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -66,14 +69,14 @@ class Trainer(Generic[Network]):
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
 
-    def update(self, low: Tensor, high: Tensor, rate: float) -> float:
+    def update(self, low: Tensor, high: Tensor, rate: float, judge: Loss = restoration_loss) -> float:
         """Take one step on a batch and return its loss; where it shows that the weights have run away, fall back."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate * self.pace
         low = low.to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             result = self.network(low)
-        loss = restoration_loss(result, high.to(self.device))
+        loss = judge(result, high.to(self.device))
         size = loss.item()
         if not math.isfinite(size) or (self.step > SETTLED and size > SPIKE * self.usual_loss):
             self._fall_back()

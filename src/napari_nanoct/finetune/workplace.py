@@ -1,0 +1,100 @@
+"""Where a fine-tuning keeps what it needs to go on after it was killed: the folder OUTPUT.training, gone at the end."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.finetune.settings import TuneSettings
+from napari_nanoct.utsr.catalogue import user_folder
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row of the log: mean loss since the one before, held-out score, seconds that the training has taken."""
+
+    step: int
+    loss: float
+    score: float
+    seconds: float
+
+
+class Workplace:
+    """The output and the files beside it.
+
+    Raises
+    ------
+    UserError
+        If the output cannot be written there, exists, or a killed run is there and not spoken of, or the reverse.
+    """
+
+    def __init__(self, settings: TuneSettings) -> None:
+        self.output = Path(settings.output)
+        self.folder = Path(f"{settings.output}.training")
+        self.preview = Path(f"{settings.output}.preview.npz")
+        self.picture = self.output.with_suffix(".png")
+        self.state, self.log, self.weights = (
+            self.folder / name for name in ("state.safetensors", "log.csv", "best.safetensors")
+        )
+        if self.output.parent == user_folder():
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+        if not self.output.parent.is_dir():
+            raise UserError(f"{self.output.parent} does not exist; make the folder, or choose another output")
+        if not os.access(self.output.parent, os.W_OK):
+            raise UserError(f"{self.output.parent} cannot be written to; choose another output")
+        if self.output.is_dir() or (self.output.exists() and not settings.overwrite):
+            raise UserError(f"{self.output} exists; choose another output, or replace it with --overwrite")
+        if settings.resume and not self.state.exists():
+            raise UserError(f"{self.folder} holds no run to continue; leave out --resume")
+        if self.state.exists() and not (settings.resume or settings.overwrite):
+            raise UserError(
+                f"{self.folder} holds a run that was killed; continue it with --resume, or start anew with --overwrite"
+            )
+
+    def begin(self, resume: bool) -> None:
+        """Make the folder; of a new run an empty one."""
+        if not resume:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+
+    def end(self) -> None:
+        """Take the folder and the preview away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.preview.unlink(missing_ok=True)
+
+    def note(self, point: Point) -> None:
+        """Add a row to the log."""
+        new = not self.log.exists()
+        with self.log.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow([field.name for field in fields(Point)])
+            writer.writerow(astuple(point))
+
+    def curve(self, until: int) -> list[Point]:
+        """Read the log up to a step; a killed run may have noted more than it saved."""
+        if not self.log.exists():
+            return []
+        with self.log.open(newline="", encoding="utf-8") as file:
+            rows = [
+                Point(int(row["step"]), float(row["loss"]), float(row["score"]), float(row["seconds"]))
+                for row in csv.DictReader(file)
+            ]
+        return [row for row in rows if row.step <= until]
+
+    def keep(self, weights: dict[str, Tensor]) -> None:
+        """Write the best weights so far."""
+        temporary = self.weights.with_suffix(".part")
+        save_file({name: value.contiguous().clone() for name, value in weights.items()}, temporary)
+        os.replace(temporary, self.weights)
+
+    def best(self) -> dict[str, Tensor]:
+        """Read them again."""
+        return load_file(self.weights)
