@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_nanoct.cracks.segment import segment_cracks
     from napari_nanoct.enhance import enhance_volume
     from napari_nanoct.errors import UserError
+    from napari_nanoct.finetune.pairing import pair_slices
+    from napari_nanoct.finetune.tuning import finetune_model
     from napari_nanoct.volumes import Volume, open_volume
 
 __version__ = "0.1.0"
@@ -20,11 +22,22 @@ _PUBLIC = {
     "UserError": "errors",
     "Volume": "volumes",
     "enhance_volume": "enhance",
+    "finetune_model": "finetune.tuning",
     "open_volume": "volumes",
+    "pair_slices": "finetune.pairing",
     "segment_cracks": "cracks",
 }
 
-__all__ = ["UserError", "Volume", "__version__", "enhance_volume", "open_volume", "segment_cracks"]
+__all__ = [
+    "UserError",
+    "Volume",
+    "__version__",
+    "enhance_volume",
+    "finetune_model",
+    "open_volume",
+    "pair_slices",
+    "segment_cracks",
+]
 
 
 def __getattr__(name: str) -> Any:

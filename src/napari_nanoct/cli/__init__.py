@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _name in ("demo", "info", "enhance", "segment", "models", "evaluate", "train"):
+for _name in ("demo", "info", "enhance", "segment", "pair", "finetune", "models", "evaluate", "train"):
     app.command(_name)(getattr(import_module(f"napari_nanoct.cli.{_name}"), _name))
 
 
@@ -27,7 +27,7 @@ def command() -> None:
     """Run ``nanoct`` as the shell does: a command that computes starts over with an allocator that keeps its pages."""
     from napari_nanoct.jobs.process import keep_pages
 
-    if sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "segment", "evaluate", "train"):
+    if sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "segment", "pair", "finetune", "evaluate", "train"):
         keep_pages()
     main()
 

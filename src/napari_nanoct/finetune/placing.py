@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from napari_nanoct.training.masked import Picture
     from napari_nanoct.volumes import IntensityRange, Volume
 
-CLEAR = 0.75
-"""Agreement at which the search along z ends."""
-
 FURTHEST, STRIDE = 24, 3
 """How far along z a slice is looked for, and in which steps, in low-resolution slices."""
 
@@ -166,7 +163,7 @@ def find(
     cancel: CancelToken | None,
 ) -> Found | None:
     """Look for a slice at some positions along z; the first that fits well is taken, else the best."""
-    from napari_nanoct.training.register import STRETCHES, TURNS, locate
+    from napari_nanoct.training.register import CLEAR, STRETCHES, TURNS, locate
 
     best: Found | None = None
     for number, (z, position) in enumerate(places):

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from napari_nanoct.training.masked import Picture, agreement, reduced, smoothed, warped
 
-SIDE = 112
+FARTHEST = 0.05, 8.0
+"""Largest deviation from the expected scale, as a share of it, and from the expected rotation, in degrees."""
+
+LEAST_PIXELS = 40 * 40
+"""Low-resolution pixels that the slices must have in common: fewer agree by chance."""
+
+CLEAR = 0.75
+"""Agreement at which the search ends."""
+
+SIDE = 80
 """Working pixels along the shorter side of the smaller slice during the search over positions."""
 
 LARGEST = 800
@@ -98,11 +107,14 @@ def register(
     Similarity
         About the middle of the low-resolution slice.
     float
-        How well the slices agree there, -1 to 1: 0 for slices that have nothing to do with each other.
+        How well the slices agree there, -1 to 1: about 0 for slices that have nothing to do with each other, -1 where
+        no place came into question.
     """
-    place, _ = locate(low, high, guess, reach=reach, turns=turns, stretches=stretches)
+    place, agreed = locate(low, high, guess, reach=reach, turns=turns, stretches=stretches)
+    if agreed < 0:
+        return place, agreed
     pixel = working_pixel(low, high, guess.scale)
-    place = refine(low, high, place, [sigma for sigma in (4.0, 2.0) if sigma < pixel] + [1.2])
+    place = refine(low, high, place, [*(sigma for sigma in (4.0, 2.0) if sigma < pixel), 1.2])
     return place, agreement(*on_one_grid(low, high, place))[0]
 
 
@@ -114,16 +126,27 @@ def locate(
     reach: float | None = None,
     turns: Sequence[float] = TURNS,
     stretches: Sequence[float] = STRETCHES,
-    tries: int = 4,
+    tries: int = 3,
 ) -> tuple[Similarity, float]:
     """Do as :func:`register` does, but to about a pixel of the search: a hundredth of the smaller slice."""
     pixel = working_pixel(low, high, guess.scale)
     best, agreed = guess, -1.0
     for place in search(low, high, guess, reach, turns, stretches)[:tries]:
         place = refine(low, high, place, (1.5 * pixel, pixel))
-        value = agreement(*on_one_grid(low, high, place, max(1, int(pixel / 2))))[0]
+        # a step too far: anything agrees with anything where little is left of it
+        if abs(place.scale / guess.scale - 1) > FARTHEST[0] or abs(place.rotation - guess.rotation) > FARTHEST[1]:
+            continue
+        size = max(1, int(pixel / 2))
+        one, other = on_one_grid(low, high, place, size)
+        smaller = min(np.isfinite(one).sum(), np.isfinite(high).sum() / (size * place.scale) ** 2)
+        common = (np.isfinite(one) & np.isfinite(other)).sum()
+        if common < LEAST_OVERLAP * smaller or common * size**2 < LEAST_PIXELS:
+            continue
+        value = agreement(one, other)[0]
         if value > agreed:
             best, agreed = place, value
+        if value > CLEAR:
+            break
     return best, agreed
 
 
@@ -192,8 +215,8 @@ def masked_correlation(fixed: Picture, moving: Picture) -> tuple[NDArray[np.floa
 
     def transforms(image: Picture) -> list[NDArray[np.complexfloating]]:
         known = np.isfinite(image)
-        values = np.where(known, image - (image[known].mean() if known.any() else 0), 0)
-        return [rfft2(part, size) for part in (known.astype(np.float64), values, values**2)]
+        values = np.where(known, image - (image[known].mean() if known.any() else 0), 0).astype(np.float32)
+        return [rfft2(part, size) for part in (known.astype(np.float32), values, values**2)]
 
     known_a, a, aa = transforms(fixed)
     known_b, b, bb = (part.conj() for part in transforms(moving))
@@ -240,9 +263,10 @@ def refine(low: Picture, high: Picture, start: Similarity, sigmas: Sequence[floa
         blur = max(sigma / size, 1.0)
         place = _rescaled(place, size, block)
         fixed, moving = smoothed(reduced(low, size), blur), smoothed(reduced(high, block), blur * place.scale)
-        for _ in range(20):
+        last = sigma == sigmas[-1]
+        for _ in range(20 if last else 6):
             place, motion = _step(fixed, moving, place)
-            if motion < 0.004 / size:
+            if motion < (0.004 if last else 0.1) / size:
                 break
         place = _rescaled(place, 1 / size, 1 / block).about(middle)
     return place
