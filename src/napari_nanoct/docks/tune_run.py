@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GRACE_MS = 180_000
 """How long a run that was stopped may take to write the best so far and to compare it."""
 
+STEP_BYTES = 1_250_000_000
+"""Measured with utsr-light ×2 on a CPU: interpreter, libraries and all that a step and a validation hold at most."""
+
 STOPPED = "Stopped before anything was learnt; no model was written."
 
 
@@ -55,6 +58,12 @@ class TunePlan:
         """Whether a model of this name is there."""
         return Path(self.settings.output).exists()
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the process takes, about: those of a step, and every slice with its target in float32."""
+        pixels = self.scans.low.shape[1] * self.scans.low.shape[2]
+        return STEP_BYTES + len(self.project.matches) * pixels * (5 + 4 * self.project.factor**2)
+
     def question(self) -> str:
         """Return what the user should know before the start, one line each."""
         settings, project = self.settings, self.project
@@ -64,6 +73,7 @@ class TunePlan:
             f"{count} slice{'' if count == 1 else 's'}, ×{project.factor}, from {settings.parent}; about a quarter is "
             "kept out to judge by",
             f"Time: at most {time_text(settings.budget)}",
+            f"Memory: about {size_text(self.memory)}",
         ]
         if settings.resume:
             lines.append("Goes on with the run that was cut off.")
