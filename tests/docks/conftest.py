@@ -90,3 +90,38 @@ def open_cracks(make_napari_viewer: Callable, tmp_path: Path, monkeypatch: pytes
         return viewer, dock
 
     return open_it
+
+
+@pytest.fixture
+def scans() -> tuple[np.ndarray, np.ndarray]:
+    """A blurred, noisy uint16 volume (8, 80, 80), and the inner part of what it shows, in voxels half as large."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    truth = gaussian_filter(rng.normal(size=(16, 160, 160)), (2, 3, 3))
+    truth = (truth > 0) * 20_000 + 20_000 + 80_000 * gaussian_filter(rng.normal(size=truth.shape), 1.5)
+    low = gaussian_filter(truth, (0, 1.5, 1.5)).reshape(8, 2, 80, 2, 80, 2).mean((1, 3, 5))
+    low += rng.normal(0, 800, low.shape)
+    return tuple(part.clip(0, 65_535).astype(np.uint16) for part in (low, truth[2:, 10:, 6:150]))
+
+
+@pytest.fixture
+def open_finetune(
+    make_napari_viewer: Callable, tiny_models: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable:
+    """Return a function that opens the fine-tune dock; the small networks are models of the user, in a new folder."""
+    import shutil
+
+    folder = tmp_path / "models"
+    shutil.copytree(tiny_models[1].parent, folder)
+    monkeypatch.setenv("NANOCT_MODELS", str(folder))
+
+    def open_it(viewer: object = None) -> tuple:
+        from napari_nanoct.docks.finetune import FinetuneDock
+
+        viewer = viewer or make_napari_viewer()
+        dock = FinetuneDock(viewer)
+        viewer.window.add_dock_widget(dock, name="Fine-tune")
+        return viewer, dock
+
+    return open_it

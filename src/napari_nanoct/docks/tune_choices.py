@@ -179,6 +179,7 @@ class TuneChoices(TuneControls):
             self.changed.emit()
 
     def _low_chosen(self) -> None:
+        self.pairs.clear()  # they are void
         if self.image is None:
             self.status.setText("Open a tomogram, or File > Open Sample > nanoCT > Pairs to fine-tune on.")
         else:
@@ -193,17 +194,18 @@ class TuneChoices(TuneControls):
         self._scans_chosen()
 
     def _suggest_low(self) -> None:
-        """Choose the layer of the coarsest voxels as Low where the user has chosen none."""
+        """Choose the layer of the coarsest voxels as Low where the user has chosen none and nothing is paired yet."""
         sizes = [_pixel_size(self.low.itemData(place)) or 0.0 for place in range(self.low.count())]
-        if self._low_picked or not sizes or max(sizes) <= 1.1 * sizes[self.low.currentIndex()]:
+        settled = self._low_picked or self.pairs.count() > 0
+        if settled or not sizes or max(sizes) <= 1.1 * sizes[self.low.currentIndex()]:
             return
         blocked = self.low.blockSignals(True)
         self.low.setCurrentIndex(sizes.index(max(sizes)))
         self.low.blockSignals(blocked)
 
     def _suggest_high(self) -> bool:
-        """Choose the layer of the finest voxels as High where the user has chosen none; tell whether it is another."""
-        if self._high_picked:
+        """Choose the layer of the finest voxels as High where there is none yet; tell whether it is another."""
+        if self._high_picked or self.pairs.count() > 0 or self.high_image not in (None, self.image):
             return False
         before = self.high_image
         size = _pixel_size(self.image)
@@ -305,7 +307,7 @@ class TuneChoices(TuneControls):
         """Show which file the model becomes, and whether there is a run of it to go on with."""
         named = bool(self.name.text().strip())
         self.place.setText(f"Becomes {self.output()}" if named else "Give the model a name.")
-        self.resume.setVisible(named and cut_off(self.output()))
+        self.resume.setVisible(named and cut_off(self.output()) and not self.output().exists())
 
 
 def cut_off(output: Path) -> bool:
