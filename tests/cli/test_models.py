@@ -38,6 +38,32 @@ def test_cards_are_listed(folder: Path) -> None:
     assert "other" not in result.stdout
 
 
+def test_fine_tuned_weights_name_their_parent_and_their_gain(folder: Path) -> None:
+    from napari_nanoct.utsr import PRESETS, Card, build, save_checkpoint
+
+    training = {
+        "parent": {"name": "utsr-light", "scale": 2, "sha256": "ab" * 32},
+        "method": "pairs",
+        "steps": 40,
+        "curve": [[40, 0.1234567, 30.0]],
+        "notes": "long exposures",
+    }
+    quality = {
+        "held_out": {"utsr-light": {"psnr": 30.0}, "tuned": {"psnr": 31.25}},
+        "gain_db": 1.25,
+        "better_than_parent": True,
+    }
+    card = Card("tuned", 2, 8, 32, {}, training, quality)
+    save_checkpoint(folder / "tuned-x2.safetensors", build(PRESETS["tiny"], 2), card)
+    text = CliRunner().invoke(app, ["models"]).stdout
+    assert "parent    utsr-light x2, sha256 abababababababab...\n" in text
+    assert "gain      +1.25 dB on held-out slices: better than its parent\n" in text
+    assert "notes     long exposures\n" in text
+    assert "training  method pairs, steps 40\n" in text
+    assert "quality   utsr-light (psnr 30), tuned (psnr 31.25)\n" in text
+    assert "curve" not in text
+
+
 def test_json_holds_the_whole_cards(folder: Path) -> None:
     result = CliRunner().invoke(app, ["models", "--json"])
     (mine,) = [entry for entry in json.loads(result.stdout) if entry["name"] == "my-cathodes"]

@@ -35,7 +35,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_nanoct.finetune.replay.slices", blobs)
     monkeypatch.setattr("napari_nanoct.finetune.judge.slices", blobs)
     monkeypatch.setattr(tuning, "RATE", 3e-3)
-    monkeypatch.setitem(tuning.PRESETS, "quick", Preset(5.0, 40))
+    monkeypatch.setattr(tuning, "OWN", 3)
+    monkeypatch.setitem(tuning.PRESETS, "quick", Preset(60.0, 40))
 
 
 def settings(tiny_parents: dict[int, Path], folder: Path, factor: int = 1, **keywords: Any) -> TuneSettings:
@@ -70,7 +71,7 @@ def test_a_network_learns_from_pairs(
     assert card.training["pairs"]["volumes"] == volumes
     assert card.training["pairs"]["held_out"] == [20]
     assert card.training["notes"] == "blobs"
-    assert card.training["curve"][-1][0] == card.training["steps"] == 40
+    assert card.training["curve"][-1][0] == card.training["steps"] <= 40
     figures = card.quality["held_out"]
     assert list(figures) == ["input" if factor == 1 else "bicubic", "tiny", "mine"]
     assert figures["mine"]["psnr"] > figures["tiny"]["psnr"] + 1
@@ -135,7 +136,7 @@ def test_a_run_that_was_killed_goes_on(make_pairs: Make, tiny_parents: dict[int,
         list(tuning.tune(again, make_pairs(3)))
     events = list(tuning.tune(again, pairs))
     assert next(event.step for event in events if isinstance(event, Loss)) > step
-    assert events[-1].record["steps"] == 40
+    assert step < events[-1].record["steps"] <= 40
     assert events[-1].record["curve"][0][0] == step
     assert not folder.exists()
 

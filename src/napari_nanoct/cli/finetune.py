@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,8 +29,11 @@ def finetune(
     """Fine-tune weights on pairs of slices, or on a noisy volume alone; Ctrl-C keeps the best so far."""
     from napari_nanoct.cli.driving import drive
 
+    record: dict[str, Any] = {}
+
     def job(cancel: CancelToken) -> Iterator[Event]:
         from napari_nanoct.finetune.settings import TuneSettings
+        from napari_nanoct.jobs import Done
 
         settings = TuneSettings(
             project=project,
@@ -48,6 +51,28 @@ def finetune(
         )
         from napari_nanoct.finetune.tuning import run
 
-        yield from run(settings, cancel)
+        for event in run(settings, cancel):
+            yield event
+            if isinstance(event, Done):
+                record.update(event.record)
 
     drive(job, output, json)
+    if not json:
+        _summary(record)
+
+
+def _summary(record: Mapping[str, Any]) -> None:
+    """Print how parent and child compare on the held-out slices."""
+    from rich.console import Console
+    from rich.table import Table
+
+    quality = record["quality"]
+    table = Table(title=record["pairs"]["note"], title_justify="left")
+    for heading in ("held-out slices", "PSNR / dB", "SSIM", "FRC 1/7 / pixels"):
+        table.add_column(heading, justify="left" if heading == "held-out slices" else "right")
+    for name, row in quality["held_out"].items():
+        cells = ((row["psnr"], ".2f"), (row["ssim"], ".4f"), (row["frc"], ".2f"))
+        table.add_row(name, *("" if value is None else format(value, form) for value, form in cells))
+    Console(highlight=False).print(table)
+    typer.echo(record["message"])
+    typer.echo(f"Before and after: {record['picture']}")

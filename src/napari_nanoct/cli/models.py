@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from napari_nanoct.utsr import Card
 
+TUNED = ("date", "method", "steps", "seconds", "seed")
+"""What is shown of a fine-tuning; the whole, with its curve, by --json."""
+
 
 def models(
     json: Annotated[bool, typer.Option("--json", help="Print the whole cards as JSON.")] = False,
@@ -41,13 +44,32 @@ def _show(path: Path, card: Card) -> None:
         "sha256": card.sha256,
         "grid": f"windows repeat every {card.period} pixels, tiles overlap by {card.halo}",
         "input": card.input_range,
-        "training": _sentence(card.training),
-        "quality": _sentence(card.quality),
+        "parent": _parent(card),
+        "gain": _gain(card),
+        "notes": card.training.get("notes", ""),
+        "training": _sentence({key: card.training.get(key) for key in TUNED} if _parent(card) else card.training),
+        "quality": _sentence(card.quality.get("held_out", card.quality)),
         "licence": card.licence,
     }
     for name, text in rows.items():
         if text:
             typer.echo(f"  {name:<9} {text}")
+
+
+def _parent(card: Card) -> str:
+    """Return name and sha256 of the weights that fine-tuned ones started from; nothing for others."""
+    parent = card.training.get("parent")
+    if not isinstance(parent, dict):
+        return ""
+    return f"{parent.get('name')} x{parent.get('scale')}, sha256 {str(parent.get('sha256'))[:16]}..."
+
+
+def _gain(card: Card) -> str:
+    gain = card.quality.get("gain_db")
+    if not isinstance(gain, (int, float)):
+        return ""
+    verdict = "better" if card.quality.get("better_than_parent") else "NOT better"
+    return f"{gain:+.2f} dB on held-out slices: {verdict} than its parent"
 
 
 def _sentence(values: Mapping[str, Any]) -> str:

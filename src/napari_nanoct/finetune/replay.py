@@ -1,4 +1,4 @@
-"""Synthetic pairs beside the user's own, so that the network does not forget what else it can do."""
+"""What keeps the network from forgetting: slices degraded otherwise, on which it is to answer as its parent does."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from torch import Tensor
 from napari_nanoct.phantoms import phantom
 from napari_nanoct.training.batches import GAIN, OFFSET
 from napari_nanoct.training.data import Picture, normalised, random_patches, sampling_weights, seeded
-from napari_nanoct.training.degrade import bicubic, blind
+from napari_nanoct.training.degrade import bicubic, blind, softened
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
 # Neither the shipped weights nor any evaluation has seen the phantoms of these seeds.
 FIRST_SEED, JUDGED_SEED = 5001, 5901
-# Shares of the batches that go through a scan, and that are reduced cleanly; the others are `blind`.
-SCANNED, CLEAN = 0.35, 0.1
-# Patches that the memory of the network is judged by.
-JUDGED = 8
+# Shares of the draws that go through a scan, and that are reduced cleanly; the others are `blind`. So many of all are
+# of slices that were smooth before: they are to stay so.
+SCANNED, CLEAN, SOFT = 0.35, 0.2, 0.4
 
 
 class Replay:
-    """Draws synthetic pairs of patches, the same again for the same step.
+    """Draws low-resolution patches unlike the user's, the same again for the same step.
+
+    Half of them are of phantoms, half of the user's own targets, where there are any of the size that a scan needs.
 
     Parameters
     ----------
+    own : sequence of ndarray, shape (y, x)
+        Clean slices of the user's, range 0 to 1.
     factor, patch : int
         Factor, and side of the patches in low-resolution pixels.
     count : int
@@ -41,6 +44,7 @@ class Replay:
 
     def __init__(
         self,
+        own: Sequence[Picture],
         factor: int,
         patch: int,
         count: int,
@@ -50,14 +54,18 @@ class Replay:
     ) -> None:
         self.factor, self.patch, self.seed, self.device = factor, patch, seed, device
         side = max(192, smallest_crop(patch, factor))
-        self.pictures: list[Picture] = []
+        phantoms: list[Picture] = []
         for number in range(count):
             check()
-            self.pictures += slices(FIRST_SEED + seed * 10 + number, side)
+            phantoms += slices(FIRST_SEED + 10 * seed + number, side)
+        large = [picture for picture in own if min(picture.shape) >= smallest_crop(patch, factor)]
+        self.sources = [source for source in (phantoms, large) if source]
 
-    def draw(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return ``count`` patches of one kind of degradation: (low, high)."""
-        return degraded(self.pictures, self.factor, self.patch, count, (self.seed, step), self.device)
+    def draw(self, step: int, count: int) -> Tensor:
+        """Return ``count`` patches (count, 1, patch, patch) of one source and one kind of degradation."""
+        random = np.random.default_rng([self.seed, step, 1])
+        source = self.sources[int(random.integers(len(self.sources)))]
+        return degraded(source, self.factor, self.patch, count, (self.seed, step), self.device)[0]
 
 
 @cache
@@ -77,11 +85,13 @@ def degraded(
 ) -> tuple[Tensor, Tensor]:
     """Cut patches of clean pictures and degrade them as in the training of the shipped weights; ``key`` is the seed."""
     pictures, random = list(pictures), np.random.default_rng(key)
-    kind, seed = random.random(), int(random.integers(2**31))
+    kind, seed, soft = random.random(), int(random.integers(2**31)), random.random() < SOFT
     if kind < SCANNED:
         weights = sampling_weights(pictures, smallest_crop(patch, factor))
-        return scanned_patches(pictures, weights, count, patch, factor, seed, device=device)
+        return scanned_patches(pictures, weights, count, patch, factor, seed, soft=soft, device=device)
     high = random_patches(pictures, sampling_weights(pictures, patch * factor), count, patch * factor, seed)
+    if soft:
+        high = softened(high, factor, seeded(*key, 2))
     low = bicubic(high, factor) if kind < SCANNED + CLEAN else blind(high, factor, seeded(*key))[0]
     gain, offset = (
         torch.from_numpy(random.uniform(*ends, (count, 1, 1, 1)).astype(np.float32)) for ends in (GAIN, OFFSET)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -33,8 +35,8 @@ from napari_nanoct.utsr.catalogue import SHIPPED, find_model
 from napari_nanoct.utsr.checkpoint import load_network
 from napari_nanoct.utsr.network import UTSR
 
-# Measured on two cores, see docs/finetune.md: patches of the user's and synthetic ones a step, and the highest rate.
-OWN, AGAIN = 2, 1
+# Measured, see docs/finetune.md: patches of the user's and of the replay a step, and the highest rate.
+OWN, AGAIN = 1, 1
 RATE, WARM_UP = 4e-4, 20
 PHANTOMS = 2
 # Validations in a run, and how many may pass without a better one before it ends.
@@ -173,7 +175,9 @@ class Task:
         self.digest = fingerprint(pairs, method)
         self.patches = Patches(self.split.learnt, self.patch, method, settings.seed)
         self.judge = Judge(self.split.held, method, self.factor, device)
-        self.replay = Replay(self.factor, self.patch, PHANTOMS, settings.seed, device, cancel.check)
+        targets = [np.nan_to_num(pair.high, posinf=0.0, neginf=0.0) for pair in self.split.learnt]
+        clean = targets if method == "pairs" else []
+        self.replay = Replay(clean, self.factor, self.patch, PHANTOMS, settings.seed, device, cancel.check)
         cancel.check()
         self.memory = Memory(self.factor, self.patch, device)
         stage = Stage(PRESETS[settings.preset].steps, 0.0, RATE, patch=self.patch, batch=OWN + AGAIN, warm_up=WARM_UP)
@@ -181,16 +185,22 @@ class Task:
         name = f"{Path(settings.project).name} {hashlib.sha256(key.encode()).hexdigest()[:8]}"
         recipe = Recipe(name, self.card.name, self.factor, settings.seed, (stage,))
         self.stage = stage
-        self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": OWN, "synthetic": AGAIN}
+        self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": OWN, "replay": AGAIN}
         torch.manual_seed(settings.seed)
         self.trainer = Trainer(recipe, load_network(self.path), device)
         self.parent.to(device)
 
     def step(self, rate: float) -> float:
-        """Take a step on patches of the user's and synthetic ones, and return its loss."""
+        """Take a step on patches of the user's, and on others as the parent would answer; return its loss.
+
+        That the parent's answers, not the truth, are learnt there keeps most of what it could (Li and Hoiem, "Learning
+        without forgetting", IEEE TPAMI 40, 2018).
+        """
         number = self.trainer.step
         own = self.patches.draw(number, OWN)
-        low, high = self.replay.draw(number, AGAIN)
+        low = self.replay.draw(number, AGAIN)
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            high = self.parent(low.to(self.device)).float().cpu()
         weight = own.weight.to(self.device)
         kind = restoration_loss if self.method == "pairs" else functional.mse_loss
 
@@ -227,8 +237,9 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
     best = place.best() if curve else None
     begin = time.monotonic()
     parent = judge.score(task.parent)
-    reserve = (time.monotonic() - begin) * (2 + END_PIXELS / judge.pixels)
-    budget = max(task.settings.budget - reserve, 1.0)
+    end = (time.monotonic() - begin) * (2 + END_PIXELS / judge.pixels)
+    reserve = min(end, task.settings.budget / 4)
+    budget = task.settings.budget - reserve
 
     def spent() -> float:
         return max((time.monotonic() - started) / budget, trainer.step / task.stage.steps)
@@ -250,11 +261,11 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
         finished = progress >= 1
         if not finished and progress < due and now - reported < REPORT_EVERY:
             continue
-        reported, loss = now, sum(losses) / len(losses)
+        reported, loss, losses = now, sum(losses) / len(losses), []
         left = (now - started) * (1 / progress - 1) + reserve
         score = None
         if finished or progress >= due:
-            due, losses = progress + 1 / VALIDATIONS, []
+            due = progress + 1 / VALIDATIONS
             child = trainer.averaged().to(task.device)
             score = judge.score(child)
             stale += 1
@@ -276,3 +287,84 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
     child = load_network(task.path)
     child.load_state_dict(best)
     return Outcome(child.to(task.device), parent, tuple(curve), trainer.step, stopped=not finished)
+
+
+def finetune_model(
+    project: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    name: str = "",
+    notes: str = "",
+    parent: str | PathLike[str] = "utsr-light",
+    preset: str = "quick",
+    minutes: float | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[Event], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> Card:
+    """Fine-tune weights on the pairs of a project, as ``nanoct finetune`` does.
+
+    Parameters
+    ----------
+    project : path
+        The file of pairs.
+    output : path
+        The weights to write; the name ends in ``.safetensors``.
+    name, notes : str
+        What the model is called (else as its file), and a remark to keep in it.
+    parent : str or path
+        Weights to start from: a name, or a ``.safetensors`` file.
+    preset : str
+        ``"quick"`` or ``"thorough"``.
+    minutes : float, optional
+        How long it may take; else as the preset says.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    threads : int, optional
+        CPU threads; all by default.
+    seed : int
+    resume, overwrite : bool
+        Continue a run that was killed; replace an existing output.
+    progress : callable, optional
+        Called with every event of the job.
+    cancel : CancelToken, optional
+        To stop the job from another thread; the best weights so far are kept.
+
+    Returns
+    -------
+    Card
+        Of the new weights: ``quality["gain_db"]`` and ``quality["better_than_parent"]`` compare them with the parent.
+
+    Raises
+    ------
+    UserError
+        If the project, the output or a setting does not work; the message says which and what would.
+    Cancelled
+        If the token was cancelled before anything was learnt.
+
+    Examples
+    --------
+    >>> card = finetune_model("pairs.json", "mine-x2.safetensors", minutes=10)  # doctest: +SKIP
+    """
+    settings = TuneSettings(
+        str(project),
+        str(output),
+        name,
+        notes,
+        str(parent),
+        preset,
+        minutes,
+        device,
+        threads,
+        seed,
+        resume,
+        overwrite,
+    )
+    for event in run(settings, cancel):
+        if progress:
+            progress(event)
+    return read_card(settings.output)
