@@ -162,6 +162,11 @@ def test_another_voxel_size_is_said_and_another_unit_converted(made: CrackClassi
     _, note = made.applied_to(Geometry((40.0, 20.0, 20.0), (0.0, 0.0, 0.0), "nanometer"))
     assert "40 x 40 x 40 nm" in note
     assert "40 x 20 x 20 nm" in note
+    _, note = made.applied_to(made_at := Geometry((40.0, 40.0, 40.0), (0.0, 0.0, 0.0), "nanometer"), made.model_sha256)
+    assert note == ""
+    _, note = made.applied_to(made_at, "0123456789abcdef")
+    assert "(here by network 0123456789ab)" in note
+    assert note.count(".") == 1
     with pytest.raises(UserError, match="unit"):
         made.applied_to(Geometry((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), "pixel"))
 

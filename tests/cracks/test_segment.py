@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 import napari_nanoct.cracks.segment as segment
+import napari_nanoct.cracks.slabs as slabs
 from napari_nanoct import UserError, open_volume, segment_cracks
 from napari_nanoct.cracks import propose
 from napari_nanoct.cracks.blocks import Pieces, Rule
 from napari_nanoct.cracks.classifier import CrackClassifier
 from napari_nanoct.cracks.features import FeatureSettings, volume_features
-from napari_nanoct.cracks.segment import SegmentSettings
+from napari_nanoct.cracks.settings import SegmentSettings
 from napari_nanoct.jobs import Cancelled, CancelToken, Done, Progress
-from napari_nanoct.volumes import intensity_range
+from napari_nanoct.volumes import OmeZarrWriter, intensity_range
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def whole(grey: NDArray[np.uint16], mask: NDArray[np.bool_] | None = None) -> ND
 def test_blocks_give_what_the_whole_gives(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "TILE", 40)
+    monkeypatch.setattr(slabs, "TILE", 40)
     expected = whole(cracked)
     assert expected.max() == 2
     labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr")
@@ -66,7 +69,7 @@ def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
 def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "TILE", 40)
+    monkeypatch.setattr(slabs, "TILE", 40)
     small = np.ascontiguousarray(cracked[:40, :50, :60])
     volume = open_volume(small)
     intensity = intensity_range(volume)
@@ -107,6 +110,35 @@ def test_measured_cracks_stand_in_a_table(cracked: NDArray[np.uint16], tmp_path:
     assert len((tmp_path / "cracks.csv").read_text().splitlines()) == 3
 
 
+def test_cracks_that_the_original_lacks_are_told_in_the_table(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    before = cracked.copy()
+    before[..., 58:] = np.where(before[..., 58:] > 4000, 12_000, 2000)  # the second ball had no crack
+    z, y, x = np.ogrid[:56, :70, :116]
+    before[(z - 28) ** 2 + (y - 35) ** 2 + (x - 87) ** 2 < 24**2] = 12_000
+    before = before + np.random.default_rng(1).normal(0, 300, before.shape)
+    np.save(tmp_path / "before.npy", before)
+    options = {"measure": tmp_path / "cracks.csv", "original": tmp_path / "before.npy"}
+    segment_cracks(cracked, tmp_path / "cracks.ome.zarr", **options)
+    with (tmp_path / "cracks.csv").open(encoding="utf-8-sig") as file:
+        told = {float(row["centre_x_voxel"]) > 58: row["only_enhanced"] for row in csv.DictReader(file)}
+    assert told == {False: "no", True: "yes"}
+    assert "before.npy" in (tmp_path / "cracks_whole.csv").read_text()
+
+
+def test_a_full_disk_is_one_sentence(
+    cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OmeZarrWriter, "write", full)
+    with pytest.raises(UserError, match=r"cracks.ome.zarr.partial could not be written .*No space left"):
+        segment_cracks(cracked[28], tmp_path / "cracks.ome.zarr")
+    monkeypatch.setattr(Pieces, "add", full)
+    with pytest.raises(UserError, match=r"could not be written .*No space left"):
+        segment_cracks(cracked[28], tmp_path / "others.ome.zarr")
+
+
 def test_the_geometry_is_the_inputs(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
     volume = open_volume(cracked, voxel_size=(40.0, 20.0, 20.0), unit="nm")
     labels = segment_cracks(volume, tmp_path / "cracks.ome.zarr")
@@ -132,6 +164,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
     np.save(tmp_path / "small.npy", np.ones((4, 4, 4), np.uint8))
     np.save(tmp_path / "empty.npy", np.zeros(cracked.shape, np.uint8))
     np.save(tmp_path / "input.npy", cracked)
+    volume_on_disk = tmp_path / "input.zarr"
+    zarr.save_array(str(volume_on_disk), cracked[:4])
     with pytest.raises(UserError, match=r"ends in \.ome\.zarr"):
         segment_cracks(cracked, tmp_path / "cracks.tif")
     with pytest.raises(UserError, match="has shape"):
@@ -144,6 +178,10 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
         segment_cracks(np.full((4, 9, 9), np.nan), output)
     with pytest.raises(UserError, match="does not exist; make it"):
         segment_cracks(cracked, output, measure=tmp_path / "nowhere" / "cracks.csv")
+    with pytest.raises(UserError, match="name a table"):
+        segment_cracks(cracked, output, original=tmp_path / "input.npy")
+    with pytest.raises(UserError, match="lies inside the input"):
+        segment_cracks(volume_on_disk, volume_on_disk / "cracks.zarr")
     with pytest.raises(UserError, match="sensitivity"):
         segment_cracks(cracked, output, sensitivity=2)
     with pytest.raises(UserError, match="probabilities"):
@@ -162,8 +200,8 @@ def test_an_output_is_not_replaced_unless_asked_for(cracked: NDArray[np.uint16],
 
 def test_the_arguments_are_those_of_the_shell() -> None:
     assert SegmentSettings("a.zarr", "b.zarr").arguments() == ["segment", "a.zarr", "b.zarr"]
-    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.8, 0.4, "t.csv", True)
+    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.9, 0.3, "t.csv", "o", True)
     assert " ".join(settings.arguments()) == (
-        "segment ./-a b --classifier c.json --sensitivity 0.7 --mask m --bright --high 0.8 --low 0.4 --measure t.csv "
-        "--overwrite"
+        "segment ./-a b --classifier c.json --sensitivity 0.7 --mask m --bright --high 0.9 --low 0.3 --measure t.csv "
+        "--original o --overwrite"
     )

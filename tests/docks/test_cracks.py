@@ -162,9 +162,20 @@ def test_the_run_is_the_preview(open_cracks: Callable, cracked: tuple, tmp_path:
     dock.ui.live.click()
     qtbot.waitUntil(lambda: "% crack." in dock.ui.status.text(), timeout=LONG)
     seen = dock.live.overlay.cracks.data[0] > 0
+    original = viewer.add_image(cracked[0] // 2, name="before")
+    dock.ui.original.setCurrentIndex(dock.ui.original.findData(original))
+    dock.ui.tabulate.setChecked(True)
     labels = np.asarray(_run(qtbot, dock).data)[12] > 0
     assert np.mean(seen != labels) < 0.002
     assert seen.any()
+    # The table in the dock has the figures that the run wrote; of the original, which is no file, it knows more.
+    shown = dock.measures.shown.measured.measurement.cracks
+    with (tmp_path / "cracks.csv").open(encoding="utf-8-sig") as file:
+        written = list(csv.DictReader(file))
+    assert [f"{crack.aperture_mean:.6g}" for crack in shown] == [row["aperture_mean_voxel"] for row in written]
+    assert [f"{crack.area:.6g}" for crack in shown] == [row["area_voxel2"] for row in written]
+    assert all(crack.only_enhanced is False for crack in shown if crack.voxels > 100)
+    assert all(row["only_enhanced"] == "" for row in written)
 
 
 def test_question_and_command(
@@ -184,8 +195,17 @@ def test_question_and_command(
     words = shlex.split(QApplication.clipboard().text())
     assert words[:4] == ["nanoct", "segment", str(tmp_path / "scan.npy"), str(tmp_path / "my cracks.ome.zarr")]
     assert words[words.index("--sensitivity") + 1] == "0.7"
+    assert "--measure" not in words
     mask = words[words.index("--mask") + 1]
     np.testing.assert_array_equal(np.asarray(open_volume(mask).data), cracked[0] > 25_000)
+    table = str(tmp_path / "my cracks.csv")
+    dock.ui.tabulate.setChecked(True)
+    _ask(qtbot, dock)
+    assert table in dock.ui.question.text()
+    dock.ui.copy.click()
+    qtbot.waitUntil(lambda: table in QApplication.clipboard().text(), timeout=LONG)
+    words = shlex.split(QApplication.clipboard().text())
+    assert words[words.index("--measure") + 1] == table
     _ask(qtbot, dock)
     for text in ("my cracks.ome.zarr", "proposal, sensitivity 0.7", "24 × 72 × 96", "free", "half-written"):
         assert text in dock.ui.question.text()

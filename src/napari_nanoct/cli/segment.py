@@ -23,6 +23,9 @@ def segment(
     high: Annotated[float, typer.Option(help="Probability that a crack must reach, with a classifier.")] = 0.7,
     low: Annotated[float, typer.Option(help="Probability down to which a crack goes on.")] = 0.5,
     measure: Annotated[str | None, typer.Option(help="CSV file to write with the measured cracks.")] = None,
+    original: Annotated[
+        str | None, typer.Option(help="Tomogram before its enhancement: which cracks it shows, for --measure.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines; read 'cancel' on stdin.")] = False,
 ) -> None:
@@ -30,15 +33,18 @@ def segment(
     from napari_nanoct.cli.driving import drive
 
     def job(cancel: CancelToken) -> Iterator[Event]:
-        from napari_nanoct.cracks.segment import SegmentSettings, segment_volume
+        from napari_nanoct.cracks.segment import segment_volume
+        from napari_nanoct.cracks.settings import SegmentSettings
         from napari_nanoct.jobs import Done
 
         settings = SegmentSettings(
-            input, output, classifier, sensitivity, mask, not bright, high, low, measure, overwrite
+            input, output, classifier, sensitivity, mask, not bright, high, low, measure, original, overwrite
         )
         for event in segment_volume(settings, cancel):
             yield event
             if isinstance(event, Done) and not json:
                 typer.echo(event.record["message"])
+                for note in event.record["notes"]:
+                    typer.echo(f"nanoct: {note}", err=True)
 
     drive(job, output, json)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_nanoct.cracks.measure import measure_cracks
     from napari_nanoct.cracks.proposal import Proposal, ProposalSettings, propose, sample_mask
-    from napari_nanoct.cracks.segment import SegmentSettings, segment_cracks, segment_volume
+    from napari_nanoct.cracks.segment import segment_cracks, segment_volume
+    from napari_nanoct.cracks.settings import SegmentSettings
 
 _HOME = {
     "Proposal": "proposal",
     "ProposalSettings": "proposal",
-    "SegmentSettings": "segment",
+    "SegmentSettings": "settings",
     "measure_cracks": "measure",
     "propose": "proposal",
     "sample_mask": "proposal",

@@ -17,13 +17,14 @@ Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Reach = tuple[int, int, int]
 
-ENCLOSED, DEEP = 0.65, 0.9
-"""Share of the surroundings that is body: of a voxel in the mask, and of one at least of every crack. Gaps between
-particles open into the space around these; cracks are deep inside one somewhere."""
+ENCLOSED, DEEP = 0.8, 0.9
+"""Share of the surroundings that is body: of a voxel in the mask, with all that is as narrow as a crack filled; and of
+a voxel deep inside, with much less filled. Gaps between particles open into the space around these; cracks are deep
+inside one somewhere."""
 
 MEND, SURROUNDINGS = 2, 4 / 3
-"""In-plane radius in voxels of what is filled in bodies before that, and half the side of the surroundings in units of
-the widest crack."""
+"""In-plane radius in voxels of what is filled for the latter, and half the side of the surroundings in units of the
+widest crack."""
 
 SEPARATE = 0.75
 """Share of the grey values' variance between bodies and the rest, from which on there are bodies; of noise 0.64."""
@@ -36,8 +37,8 @@ SAMPLES = 8
 def sample_mask(volume: NDArray[Any], voxel_size: Spacing) -> Mask:
     """Return where to look for cracks: inside bodies, with their cracks; everywhere finite if there are no bodies.
 
-    Bodies are brighter than Otsu's threshold. Inside is what a closing as wide as cracks are fills, and whose
-    surroundings are body for the most part.
+    Bodies are brighter than Otsu's threshold, and closed as wide as cracks are. Inside is where the surroundings are
+    body for the most part.
 
     Parameters
     ----------
@@ -108,7 +109,13 @@ def inside(grey: Grey, voxel_size: Spacing, widths: tuple[float, ...], body: flo
     walls = closed(bright.view(np.uint8), reach_of(voxel_size, widths, 0.5)) > 0
     mended = closed(bright.view(np.uint8), (0, MEND, MEND))
     reach = reach_of(voxel_size, widths, SURROUNDINGS)
-    count = mended.astype(np.int32)
+    keep = walls & (_share(walls, reach) >= ENCLOSED)
+    return keep, keep & (_share(mended, reach) >= DEEP)
+
+
+def _share(body: NDArray[Any], reach: Reach) -> NDArray[np.float64]:
+    """Return the share of a box of ``2 reach + 1`` voxels around every voxel that is body."""
+    count = body.astype(np.int32)
     for axis, steps in enumerate(reach):
         if count.shape[axis] > 1:
             padding = [(steps + (k == axis), steps) if k == axis else (0, 0) for k in range(3)]
@@ -117,9 +124,7 @@ def inside(grey: Grey, voxel_size: Spacing, widths: tuple[float, ...], body: flo
             length = count.shape[axis]
             ends = np.take(total, range(2 * steps + 1, 2 * steps + 1 + length), axis)
             count = ends - np.take(total, range(length), axis)
-    voxels = math.prod(2 * steps + 1 for steps, length in zip(reach, grey.shape, strict=True) if length > 1)
-    keep = walls & (count >= ENCLOSED * voxels)
-    return keep, keep & (count >= DEEP * voxels)
+    return count / math.prod(2 * steps + 1 for steps, length in zip(reach, body.shape, strict=True) if length > 1)
 
 
 def reach_of(voxel_size: Spacing, widths: tuple[float, ...], share: float) -> Reach:

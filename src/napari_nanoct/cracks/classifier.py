@@ -166,8 +166,20 @@ class CrackClassifier:
         """Probability of the class "crack"; arguments as of `probabilities`, without the classes' axis."""
         return np.asarray(self.probabilities(features)[self.classes.index("crack")])
 
-    def applied_to(self, geometry: Geometry) -> tuple[CrackClassifier, str]:
-        """Return the classifier with its scales in the unit of a volume, and a note on other voxels, else "".
+    def applied_to(self, geometry: Geometry, model_sha256: str | None = None) -> tuple[CrackClassifier, str]:
+        """Return the classifier with its scales in the unit of a volume, and a note if it was made over another kind.
+
+        Parameters
+        ----------
+        geometry : Geometry
+            Of the volume.
+        model_sha256 : str, optional
+            Of the network that made the volume, "" for none; by default nothing is said about networks.
+
+        Returns
+        -------
+        CrackClassifier, str
+            The note is one sentence, or "" if voxel size and network are the same.
 
         Raises
         ------
@@ -176,25 +188,30 @@ class CrackClassifier:
         """
         from napari_nanoct.volumes.units import SYMBOLS, convert
 
-        if self.voxel_size is None:
-            return self, ""
-        if (self.unit == "pixel") != (geometry.unit == "pixel"):
-            made, here = ("without a unit", geometry.unit) if self.unit == "pixel" else (self.unit, "none")
-            raise UserError(
-                f"The classifier was made over voxels {made}, this volume's unit is {here}: its features cannot be "
-                "carried over; give the volume its voxel size."
-            )
-        scales = tuple(convert(scale, self.unit, geometry.unit) for scale in self.settings.scales)
-        size = tuple(convert(edge, self.unit, geometry.unit) for edge in self.voxel_size)
-        fitted = replace(self, settings=FeatureSettings(scales), voxel_size=(size[0], size[1], size[2]))
-        fitted = replace(fitted, unit=geometry.unit)
-        if all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(size, geometry.voxel_size, strict=True)):
+        fitted, notes = self, []
+        if self.voxel_size is not None:
+            if (self.unit == "pixel") != (geometry.unit == "pixel"):
+                made, here = ("without a unit", geometry.unit) if self.unit == "pixel" else (self.unit, "none")
+                raise UserError(
+                    f"The classifier was made over voxels {made}, this volume's unit is {here}: its features cannot be "
+                    "carried over; give the volume its voxel size."
+                )
+            scales = tuple(convert(scale, self.unit, geometry.unit) for scale in self.settings.scales)
+            z, y, x = (convert(edge, self.unit, geometry.unit) for edge in self.voxel_size)
+            settings = FeatureSettings(scales)
+            fitted = replace(self, settings=settings, voxel_size=(z, y, x), unit=geometry.unit)
+            if not all(math.isclose(a, b, rel_tol=0.01) for a, b in zip((z, y, x), geometry.voxel_size, strict=True)):
+                symbol = SYMBOLS[geometry.unit]
+                made, here = (" x ".join(f"{edge:g}" for edge in edges) for edges in ((z, y, x), geometry.voxel_size))
+                notes.append(f"at voxels of {made} {symbol} (here {here} {symbol})")
+        if model_sha256 is not None and model_sha256 != self.model_sha256:
+            made, here = (f"network {sha[:12]}" if sha else "no network" for sha in (self.model_sha256, model_sha256))
+            notes.append(f"over an image by {made} (here by {here})")
+        if not notes:
             return fitted, ""
-        symbol = SYMBOLS[geometry.unit]
-        made, here = (" x ".join(f"{edge:g}" for edge in edges) for edges in (size, geometry.voxel_size))
         return fitted, (
-            f"The classifier was made at voxels of {made} {symbol}, this volume has {here} {symbol}; "
-            "its features are lengths and stay the same, but look whether it still fits."
+            f"The classifier was made {' and '.join(notes)}; its features keep their lengths, but look whether it "
+            "still fits."
         )
 
     def save(self, path: Path) -> None:

@@ -39,18 +39,23 @@ LOW, HIGH = 0.17, 0.3
 FLAT = 1.5
 """Factor on both in one slice, where the flank of a pore is a line too."""
 
-NOISE_LOW, NOISE_HIGH = 2.0, 4.0
-"""The same in units of the score's upper quartile: of noise alone one voxel in a million reaches 3.5."""
+NOISE_LOW, NOISE_HIGH = 2.9, 5.7
+"""The same in units of the score's median where it has any, which cracks hardly change: of noise alone one voxel in a
+million reaches 5."""
 
-NOISE_FLAT, LONG = (1.6, 2.6), 100
+NOISE_FLAT, LONG = (2.5, 4.0), 100
 """Those in one slice, whose cracks stand out less, and the fewest pixels of a crack where they decide: pieces of noise
 blurred by up to 2.5 pixels are shorter."""
 
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR = 0.0075
+CLEAR = 0.004
 """Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
+
+HALF, ACROSS = 0.5, 1 / 6
+"""Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
+walls, where its depth is half. How far beside is, in units of the widest crack."""
 
 PLANARITY = 0.35
 """Least ratio of plate measure and top-hat over a crack; of a round pore it is about 0.2."""
@@ -99,7 +104,8 @@ class Proposal:
     labels : ndarray, shape (z, y, x), int32
         0 background, 1..n cracks.
     score : ndarray, shape (z, y, x), float32
-        Geometric mean of plate measure and top-hat inside the mask, 0 outside; in shares of the grey range.
+        Geometric mean of plate measure and top-hat inside the mask, 0 outside; in shares of the grey range. No more
+        than the low threshold beyond a crack's walls.
     clear : bool
         Whether there are clear cracks.
     message : str
@@ -147,13 +153,16 @@ class PlateSearch:
             measure_halo(self.voxel_size, self.widths),
             reach_of(self.voxel_size, self.widths, 0.5),
             reach_of(self.voxel_size, self.widths, SURROUNDINGS),
+            reach_of(self.voxel_size, self.widths, ACROSS),
             strict=True,
         )
-        z, y, x = (max(plate, 2 * wall, 2 * MEND + around) for plate, wall, around in reaches)
+        z, y, x = (max(plate, 2 * max(wall, MEND) + around + across) for plate, wall, around, across in reaches)
         return (z, y, x)
 
     def __call__(self, block: Grey, mask: Mask | None = None) -> Scored:
         """Look at a block that was read with the `halo`; NaN never gets in here."""
+        from scipy.ndimage import maximum_filter
+
         grey = block if self.dark else 1 - block
         plates = plate_measure(grey, self.voxel_size, self.widths)
         tophat = closed(grey, reach_of(self.voxel_size, self.widths, 0.5)) - grey
@@ -166,6 +175,10 @@ class PlateSearch:
             np.minimum(score, np.float32(0.999 * self.rule.high), out=score, where=~deep)
         if mask is not None:
             score[~mask] = 0
+            tophat[~mask] = 0
+        size = [2 * steps + 1 for steps in reach_of(self.voxel_size, self.widths, ACROSS)]
+        shallow = tophat < np.float32(HALF) * maximum_filter(tophat, size)
+        np.minimum(score, np.float32(0.999 * self.rule.low), out=score, where=shallow)
         return Scored(score, planarity, deep)
 
 
@@ -177,8 +190,10 @@ def propose(
     The score of a voxel is the geometric mean of two contrasts: of the plate through it (`plate_measure`), which pores
     and edges lack, and of a black top-hat with a cube somewhat wider than the widest crack, which edges of wide dark
     regions lack; the cube sees cracks in the plane of the slices too. Connected voxels above a low threshold are a
-    crack if one reaches a high one (hysteresis), if they are many enough, and if they are planar. The thresholds are
-    shares of the grey range, and never below what the score does in most of the mask anyway: noise has no cracks.
+    crack if one reaches a high one (hysteresis), if they are many enough, and if they are planar; left out are those
+    whose top-hat is less than half of the largest across the crack, where its walls begin. The thresholds are shares
+    of the grey range, and never below what the score does in most of the mask anyway, deep inside bodies if there are
+    any: noise has no cracks.
 
     Parameters
     ----------
@@ -261,9 +276,12 @@ def find_search(
     for box in boxes:
         around, inner = padded(box, shape, first.halo)
         keep = None if mask is None else np.asarray(mask[around], bool)
-        scores.append(first(read(around), keep).score[inner].ravel())
-    found = np.concatenate(scores)
-    usual = float(np.quantile(found[found > 0], 0.75)) if (found > 0).any() else 0.0
+        found = first(read(around), keep)
+        # Deep inside bodies gaps between them add nothing.
+        where = found.deep if found.deep is not None else keep
+        scores.append(found.score[inner].ravel() if where is None else found.score[inner][where[inner]])
+    known = np.concatenate(scores)
+    usual = float(np.median(known[known > 0])) if (known > 0).any() else 0.0
     factor = 2 ** (1 - 2 * settings.sensitivity)
     share = factor * (FLAT if shape[0] == 1 else 1)
     bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())

@@ -43,6 +43,8 @@ class Request:
         Probability that a crack must reach, and down to which it goes on.
     output : str
         Where a volume run writes.
+    tabulate : bool
+        Whether it measures the cracks and writes them as CSV.
     """
 
     volume: Volume
@@ -53,6 +55,7 @@ class Request:
     high: float
     low: float
     output: str
+    tabulate: bool = False
 
 
 class CrackChoices(CrackControls):
@@ -89,6 +92,7 @@ class CrackChoices(CrackControls):
             self.high.valueChanged,
             self.low.valueChanged,
             self.output.textChanged,
+            self.tabulate.toggled,
         ):
             field.connect(self.changed)
         self._update_layers()
@@ -131,6 +135,7 @@ class CrackChoices(CrackControls):
             high=self.high.value(),
             low=self.low.value(),
             output=self.output.text().strip(),
+            tabulate=self.tabulate.isChecked(),
         )
 
     def labels_layers(self) -> list[Labels]:

@@ -162,7 +162,14 @@ class CrackControls(RunControls):
         self.method.addItem("by the classifier", CLASSIFIER)
         self.segment = QPushButton("Segment volume…")
         self.segment.setToolTip("Show output, disk space and settings, then segment and measure the whole volume")
-        return column(row(self.segment, self.method, equal=True), self.copy, self.confirmation, self.progress)
+        self.tabulate = QCheckBox("and write the table")
+        self.tabulate.setToolTip("The run measures the cracks, too, and writes them beside the output, as NAME.csv")
+        return column(
+            row(self.segment, self.method, equal=True),
+            row(self.copy, self.tabulate, equal=True),
+            self.confirmation,
+            self.progress,
+        )
 
     def _tell_output(self, path: str) -> None:
         self.output.setToolTip(f"The OME-Zarr of crack labels that “Segment volume” writes: {path}")

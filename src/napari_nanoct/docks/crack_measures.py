@@ -79,8 +79,10 @@ class Measures(QObject):
         def say(done: int, total: int, said: Any = self._said) -> None:
             said.emit(f"Measuring: {done} of {total} blocks")
 
-        labels = labels_volume(layer).data
-        self.work.start(then, measure, labels, request.volume, request.original, request.dark, say)
+        labels, mask = labels_volume(layer).data, None
+        if not isinstance(request.mask, str) and request.mask.shape == request.volume.shape:
+            mask = request.mask.data
+        self.work.start(then, measure, labels, request.volume, request.original, mask, request.dark, say)
 
     def show(self, layer: Labels, measured: Measured) -> None:
         """Show measured cracks in the table and in the layer's colours."""

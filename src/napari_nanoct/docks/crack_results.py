@@ -44,6 +44,7 @@ def measure(
     labels: Any,
     volume: Volume,
     original: Volume | None,
+    mask: Any,
     dark: bool,
     say: Callable[[int, int], None],
     cancel: CancelToken,
@@ -56,6 +57,8 @@ def measure(
         (z, y, x) integers on the volume's grid.
     volume, original : Volume
         Grey values, and those before the enhancement.
+    mask : array or None
+        (z, y, x), not 0 in the sample; None: all of the volume.
     dark : bool
         Whether cracks are darker than what they run through.
     say : callable
@@ -75,7 +78,9 @@ def measure(
         cancel.check()
         say(done, total)
 
-    measurement = measure_cracks(labels, volume, original=original, dark=dark, apertures=apertures, progress=progress)
+    measurement = measure_cracks(
+        labels, volume, mask=mask, original=original, dark=dark, apertures=apertures, progress=progress
+    )
     return Measured(measurement, apertures)
 
 

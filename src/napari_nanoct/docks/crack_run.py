@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from napari_nanoct.cracks.classifier import CrackClassifier
     from napari_nanoct.cracks.scribbles import ScribbleStore
-    from napari_nanoct.cracks.segment import SegmentSettings
+    from napari_nanoct.cracks.settings import SegmentSettings
     from napari_nanoct.docks.crack_choices import CrackChoices, Request
     from napari_nanoct.docks.crack_teacher import Teacher
     from napari_nanoct.volumes import Volume
@@ -67,6 +67,7 @@ class SegmentPlan:
         lines = [
             f"Writes {settings.output}",
             how,
+            *self._table(),
             f"{' × '.join(map(str, request.volume.shape))} voxels (z, y, x)",
             f"Disk: {size_text(need)} at most, labels take much less" + (f"; {size_text(free)} free" if free else ""),
         ]
@@ -76,6 +77,15 @@ class SegmentPlan:
                 "removed after."
             )
         return "\n".join(lines + replacing(self.replaces))
+
+    def _table(self) -> list[str]:
+        """Return what is said of the table."""
+        if self.settings.measure is None:
+            return []
+        lines = [f"Measures the cracks: {self.settings.measure}"]
+        if self.request.original is not None and self.settings.original is None:
+            lines.append("The original is not on disk with its voxel size: the file cannot say which cracks it shows.")
+        return lines
 
     def save_classifier(self) -> None:
         """Write the classifier that the run reads."""
@@ -89,7 +99,7 @@ def make_plan(
     cancel: CancelToken,
 ) -> SegmentPlan:  # fmt: skip
     """Find the files of layer and mask, and learn the classifier; may take seconds, so call it in a thread."""
-    from napari_nanoct.cracks.segment import SegmentSettings
+    from napari_nanoct.cracks.settings import SegmentSettings
 
     output, replaces = output_place(request.output)
     teacher, store, loaded = source
@@ -108,6 +118,8 @@ def make_plan(
         dark=request.dark,
         high=request.high if classifier is not None else SegmentSettings.high,
         low=request.low if classifier is not None else SegmentSettings.low,
+        measure=str(output.with_name(f"{stem}.csv")) if request.tabulate else None,
+        original=_file_in_place(request.original) if request.tabulate and request.original else None,
         overwrite=bool(replaces),
     )
     cancel.check()

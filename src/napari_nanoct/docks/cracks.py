@@ -225,7 +225,9 @@ class CracksDock(QWidget):
 
         def load() -> tuple[CrackClassifier, str]:
             found = load_classifier(Path(path))
-            return (found, "") if self._teacher is None else found.applied_to(self._teacher.volume.geometry)
+            if self._teacher is None:
+                return found, ""
+            return found.applied_to(self._teacher.volume.geometry, self._teacher.model_sha256)
 
         loaded = attempt(load)
         if loaded.value is None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,11 +14,11 @@ import numpy as np
 from napari_nanoct.enhance.enhancer import Enhancer
 from napari_nanoct.enhance.record import make_record
 from napari_nanoct.enhance.settings import EnhanceSettings, OutputType, Precision
-from napari_nanoct.enhance.target import Target, check_output, find_target
+from napari_nanoct.enhance.target import Target, find_target
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done, Event, Progress
 from napari_nanoct.jobs.files import reading, writing
-from napari_nanoct.volumes.place import free_bytes
+from napari_nanoct.volumes.place import check_output, free_bytes
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -68,7 +69,7 @@ def run(
     start = time.perf_counter()
     cancel = cancel or CancelToken()
     volume = volume or open_volume(settings.input)
-    check_output(settings, volume)
+    check_output(Path(settings.output).expanduser(), (settings.input, volume.source), settings.overwrite)
     cancel.check()
     enhancer = Enhancer.load(settings.model, settings.scale, settings.device, settings.precision)
     target = find_target(settings, volume, enhancer.scale)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from napari_nanoct.enhance.enhancer import Enhancer, output_type
 from napari_nanoct.enhance.settings import EnhanceSettings
 from napari_nanoct.enhance.tiling import Box, network_pixels
 from napari_nanoct.errors import UserError
-from napari_nanoct.volumes.place import check_free, free_bytes
+from napari_nanoct.volumes.place import check_output, free_bytes
 
 if TYPE_CHECKING:
     from napari_nanoct.volumes import Geometry, Volume
@@ -98,7 +97,7 @@ def estimate(settings: EnhanceSettings, volume: Volume | None = None) -> Estimat
     from napari_nanoct.volumes import open_volume
 
     volume = volume or open_volume(settings.input)
-    check_output(settings, volume)
+    check_output(Path(settings.output).expanduser(), (settings.input, volume.source), settings.overwrite)
     enhancer = Enhancer.load(settings.model, settings.scale, settings.device, settings.precision)
     target = find_target(settings, volume, enhancer.scale)
     pixels = network_pixels(enhancer.tiles(volume.shape[1:], target.crop), enhancer.card.period)
@@ -140,34 +139,3 @@ def find_target(settings: EnhanceSettings, volume: Volume, scale: int) -> Target
         crop=settings.crop,
         voxels_per_slice=(y1 - y0) * (x1 - x0),
     )
-
-
-def check_output(settings: EnhanceSettings, volume: Volume) -> None:
-    """Refuse an output that is not named as a Zarr, that may not be replaced, or that shares files with the input.
-
-    The writer looks again; here it is said before anything is loaded and read.
-
-    Raises
-    ------
-    UserError
-    """
-    output = Path(settings.output).expanduser()
-    if output.suffix != ".zarr":
-        raise UserError(f"the output {output} is written as OME-Zarr; give it a name that ends in .ome.zarr")
-    for source in {settings.input, volume.source} - {"", "array"}:
-        there, here = Path(source).expanduser().resolve(), output.resolve()
-        if _same(there, here):
-            raise UserError(f"{output} is the input itself; choose another output")
-        if there.is_dir() and any(_same(there, folder) for folder in here.parents):
-            raise UserError(f"the output {output} lies inside the input {source}; choose a folder outside of it")
-        if any(_same(here, folder) for folder in there.parents):
-            raise UserError(f"the input {source} lies inside the output {output}; choose another output")
-    check_free(output, settings.overwrite)
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same place, also where a disk does not tell ``A`` from ``a``."""
-    try:
-        return one == other or os.path.samefile(one, other)
-    except OSError:  # one of them is not there
-        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,48 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise UserError(
             f"{partial} is there already and is no half-written volume, so it is not replaced; choose another output."
         )
+
+
+def check_output(output: Path, inputs: Iterable[str], overwrite: bool) -> None:
+    """Refuse an output that is not named as a Zarr, that shares files with an input, or that may not be replaced.
+
+    The writer looks again; here it is said before anything is loaded and read.
+
+    Parameters
+    ----------
+    output
+        Final path of the volume.
+    inputs
+        Files and folders that are read; what is "" or "array" is not on disk.
+    overwrite
+        As of `check_free`.
+
+    Raises
+    ------
+    UserError
+    """
+    if output.suffix != ".zarr":
+        raise UserError(f"the output {output} is written as OME-Zarr; give it a name that ends in .ome.zarr")
+    here = output.resolve()
+    for source in dict.fromkeys(inputs):
+        if source in ("", "array"):
+            continue
+        there = Path(source).expanduser().resolve()
+        if _same(there, here):
+            raise UserError(f"{output} is the input itself; choose another output")
+        if there.is_dir() and any(_same(there, folder) for folder in here.parents):
+            raise UserError(f"the output {output} lies inside the input {source}; choose a folder outside of it")
+        if any(_same(here, folder) for folder in there.parents):
+            raise UserError(f"the input {source} lies inside the output {output}; choose another output")
+    check_free(output, overwrite)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same place, also where a disk does not tell ``A`` from ``a``."""
+    try:
+        return one == other or os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def make_partial(path: Path) -> Path:

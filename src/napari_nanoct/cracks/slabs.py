@@ -1,0 +1,121 @@
+"""A volume searched for cracks slab by slab: what is read of it, how it is scored, and the pieces joined on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs import CancelToken, Progress
+from napari_nanoct.jobs.files import reading, writing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_nanoct.cracks.blocks import Box, Rule
+    from napari_nanoct.cracks.proposal import Scored
+    from napari_nanoct.volumes import IntensityRange, Volume
+
+SLAB = 16
+"""Slices that are worked on at once: the depth of a shard."""
+
+TILE = 512
+"""Side of the part of a slab that is scored at once."""
+
+
+class Search(Protocol):
+    """What gives every voxel a score, and says which pieces are cracks."""
+
+    @property
+    def halo(self) -> tuple[int, int, int]: ...
+    @property
+    def rule(self) -> Rule: ...
+    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A volume and a mask on one grid, read as finite normalised grey values."""
+
+    volume: Volume
+    intensity: IntensityRange
+    mask: Volume | None = None
+
+    def grey(self, box: Box) -> NDArray[np.float32]:
+        """Return a box of the volume, 0 where it is not finite."""
+        return self.read(box)[0]
+
+    def __getitem__(self, box: Box) -> NDArray[np.bool_]:
+        """Return a box of the mask, of ones where there is none."""
+        if self.mask is None:
+            return np.ones([part.stop - part.start for part in box], bool)
+        return np.asarray(self.mask.data[box]) > 0
+
+    def read(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return a box of the volume, 0 where it is not finite, and where it is finite."""
+        with reading(self.volume.source):
+            values = np.asarray(self.volume.data[box])
+        return self.intensity.normalise_finite(values), np.isfinite(values)
+
+
+def find_pieces(
+    search: Search, source: Source, masked: bool, folder: Path, cancel: CancelToken
+) -> Generator[Progress, None, tuple[NDArray[np.int32], Any]]:
+    """Score all slabs and keep their provisional labels on disk; returns what these become, and where they are."""
+    import zarr
+
+    from napari_nanoct.cracks.blocks import Pieces
+    from napari_nanoct.cracks.proposal import Scored
+
+    depth, height, width = shape = source.volume.shape
+    pieces = Pieces(search.rule)
+    chunks = (min(SLAB, depth), min(TILE, height), min(TILE, width))
+    with writing(folder):
+        store = str(folder / "pieces.zarr")
+        parts = zarr.create_array(store, shape=shape, chunks=chunks, dtype=np.int64, fill_value=0)
+    tiles = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
+    begin = time.perf_counter()
+    for z in range(0, depth, SLAB):
+        slab = (min(SLAB, depth - z), height, width)
+        found = Scored(np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool))
+        for number, (y, x) in enumerate(tiles):
+            cancel.check()
+            box = (slice(z, z + slab[0]), slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+            _score(search, source, masked, box, found)
+            share = (z + slab[0] * (number + 1) / len(tiles)) / depth
+            seconds = time.perf_counter() - begin
+            rate = share * np.prod(shape, dtype=float) / seconds / 1e6
+            yield Progress(int(share * depth), depth, rate=rate, seconds_left=seconds * (1 - share) / share)
+        with writing(folder):
+            parts[z : z + slab[0]] = pieces.add(*found)
+    return pieces.numbers(), parts
+
+
+def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored) -> None:
+    """Fill a box of the volume in the slab that it lies in."""
+    from napari_nanoct.cracks.blocks import padded
+
+    around, inner = padded(box, source.volume.shape, search.halo)
+    mask = source[around] if masked else None
+    if mask is not None and not mask[inner].any():
+        return
+    grey, finite = source.read(around)
+    found = search(grey, mask)
+    for whole, part in zip(slab, found, strict=True):
+        if whole is not None and part is not None:
+            whole[:, box[1], box[2]] = part[inner]
+    slab.score[:, box[1], box[2]][~finite[inner]] = 0
+
+
+def check_finite(source: Source) -> None:
+    from napari_nanoct.cracks.bodies import sample_boxes
+
+    if not any(source.read(box)[1].any() for box in sample_boxes(source.volume.shape)):
+        raise UserError(
+            f"{source.volume.source} has no finite voxel where it was sampled (all are NaN or infinite); choose another"
+        )
