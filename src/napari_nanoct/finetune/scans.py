@@ -190,6 +190,8 @@ def explain(low: Scan, high: Scan, guess: Expected) -> str:
     assert moving is not None
     if locate(fixed, -moving, Similarity(guess.scale))[1] >= CERTAIN:
         return inverted(low, high)
+    # where the scale is wrong, so is the position along z: the middles are the better guess
+    moving = high.slice(high.volume.shape[0] // 2)
     for scale in (1.0, 2.0, 4.0, 0.5, 0.25):
         if abs(scale / guess.scale - 1) > 0.1 and locate(fixed, moving, Similarity(scale))[1] >= CERTAIN:
             if scale < 0.9:

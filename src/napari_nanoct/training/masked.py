@@ -23,7 +23,7 @@ def measured(plane: NDArray[Any]) -> Picture:
     """Return a slice as float32, NaN where it holds no measurement.
 
     These are NaN and infinities, and what surrounds the reconstruction: the pixels that are joined to a corner by
-    pixels of exactly its value, where all four corners have one value.
+    pixels of exactly its value, where all four corners have one value. A constant slice stays as it is.
     """
     from scipy.ndimage import label
 
@@ -34,7 +34,9 @@ def measured(plane: NDArray[Any]) -> Picture:
     if np.all([image[corner] == value for corner in corners]):
         numbers = label(image == value)[0]
         # Corners of one value by chance are joined to next to nothing.
-        image[np.isin(numbers, [numbers[corner] for corner in corners])] = np.nan
+        outside = np.isin(numbers, [numbers[corner] for corner in corners])
+        if not outside.all():
+            image[outside] = np.nan
     return image
 
 

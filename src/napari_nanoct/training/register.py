@@ -14,8 +14,9 @@ from napari_nanoct.training.masked import Picture, agreement, reduced, smoothed,
 FARTHEST = 0.05, 8.0
 """Largest deviation from the expected scale, as a share of it, and from the expected rotation, in degrees."""
 
-LEAST_PIXELS = 40 * 40
-"""Low-resolution pixels that the slices must have in common: fewer agree by chance."""
+STRUCTURE, DEVIATIONS = 50.0, 5.0
+"""Pixels that are about as good as one independent one after the blur of :func:`agreement`, and how many standard
+deviations of a chance correlation, one over the root of their number, the best of all places must reach."""
 
 CLEAR = 0.75
 """Agreement at which the search ends."""
@@ -140,12 +141,11 @@ def locate(
         one, other = on_one_grid(low, high, place, size)
         smaller = min(np.isfinite(one).sum(), np.isfinite(high).sum() / (size * place.scale) ** 2)
         common = (np.isfinite(one) & np.isfinite(other)).sum()
-        if common < LEAST_OVERLAP * smaller or common * size**2 < LEAST_PIXELS:
-            continue
         value = agreement(one, other)[0]
-        if value > agreed:
+        chance = DEVIATIONS * math.sqrt(STRUCTURE / max(common, 1))
+        if value > max(agreed, chance) and common >= LEAST_OVERLAP * smaller:
             best, agreed = place, value
-        if value > CLEAR:
+        if agreed > CLEAR:
             break
     return best, agreed
 
