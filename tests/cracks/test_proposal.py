@@ -46,6 +46,21 @@ def test_a_crack_in_a_particle_is_found_and_nothing_else() -> None:
     assert ((found.labels > 0) & ~binary_dilation(truth(), np.ones((5, 5, 5)))).sum() == 0
 
 
+def test_a_crack_is_as_wide_as_it_is() -> None:
+    """Blur carries the score beyond the walls; what is found stays near them."""
+    found = propose(particle(), CUBE).labels > 0
+    assert found.sum() == pytest.approx(truth().sum(), rel=0.3)
+
+
+def test_one_clear_crack_among_many_sound_particles_is_found() -> None:
+    """Sound particles tell nothing of another's crack, however many they are."""
+    sound = np.tile(particle(crack=False), (1, 1, 5))
+    found = propose(np.concatenate([particle(), sound], axis=2), CUBE)
+    assert found.clear
+    assert not found.labels[:, :, 80:].any()
+    assert not propose(sound, CUBE).clear
+
+
 def test_a_sound_particle_has_none_at_its_edge_or_pore() -> None:
     found = propose(particle(crack=False), CUBE)
     assert not found.clear

@@ -41,7 +41,10 @@ class Rule:
     planarity : float
         Least mean planarity of a piece, 0 to 1.
     clear : int
-        Fewest voxels of the clear pieces together, those that are deep for the most part; with less none is kept.
+        Fewest voxels of the clear pieces together, those that are deep for a good part. With less only a piece is kept
+        that is sure.
+    sure : int
+        Fewest deep voxels of such a piece.
     """
 
     low: float
@@ -49,6 +52,7 @@ class Rule:
     smallest: int = 1
     planarity: float = 0.0
     clear: int = 0
+    sure: int = 0
 
 
 class Pieces:
@@ -121,8 +125,10 @@ class Pieces:
         keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
         keep &= planar >= self.rule.planarity * LEVELS * voxels
         keep[0] = False
-        clear = keep & (np.bincount(roots, self._deep, count) >= MOSTLY * voxels)
-        keep &= voxels[clear].sum() >= self.rule.clear
+        deep = np.bincount(roots, self._deep, count)
+        clear = keep & (deep >= MOSTLY * voxels)
+        if voxels[clear].sum() < self.rule.clear:
+            keep = clear & (deep >= self.rule.sure)
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 

@@ -53,6 +53,10 @@ SMALLEST, SMALLEST_FLAT = 30, 12
 CLEAR = 0.004
 """Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
 
+SURE = 4.5
+"""Deep voxels of a crack that is shown whatever fills the bodies, in cubes of the widest crack: of gaps they are less
+than three."""
+
 HALF, ACROSS = 0.5, 1 / 6
 """Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
 walls, where its depth is half. How far beside is, in units of the widest crack."""
@@ -295,5 +299,6 @@ def find_search(
         smallest=smallest,
         planarity=PLANARITY,
         clear=int(CLEAR * factor * bodies * math.prod(shape)),
+        sure=math.ceil(SURE * factor * max(widths) ** 3 / math.prod(voxel_size)),
     )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)
