@@ -159,6 +159,7 @@ def finetune(folder: Path) -> None:
     ui.pairs.setCurrentRow(3)
     save(window, folder / "finetune-pairs.png")
     window_of_pair = dock.pairs.open_window(ui.pairs.item(3))
+    window_of_pair.resize(480, 520)
     save_widget(window_of_pair, folder / "finetune-overlay.png")
     window_of_pair.close()
 
@@ -169,9 +170,14 @@ def finetune(folder: Path) -> None:
     until(lambda: dock.run.plan is not None)
     save(window, folder / "finetune-question.png")
     ui.start.click()
+    # Where the processor draws the screen, napari's turning wheel would take it from the training.
+    window.setUpdatesEnabled(False)
     until(lambda: len([event for event in ui.learning.losses if event.score is not None]) > 5, 900)
+    window.setUpdatesEnabled(True)
     save(window, folder / "finetune-training.png")
+    window.setUpdatesEnabled(False)
     until(lambda: not dock.run.running, 1800)
+    window.setUpdatesEnabled(True)
     save(window, folder / "finetune-result.png")
 
     ui.learning.use.click()
@@ -181,7 +187,9 @@ def finetune(folder: Path) -> None:
     enhancing.ui.enhance.click()
     until(lambda: enhancing.plan is not None)
     enhancing.ui.start.click()
+    window.setUpdatesEnabled(False)
     until(lambda: not enhancing.run.running and len(viewer.layers) == 3, 900)
+    window.setUpdatesEnabled(True)
     save(window, folder / "finetune-enhanced.png")
     viewer.close()
 

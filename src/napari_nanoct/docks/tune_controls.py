@@ -110,8 +110,6 @@ class TuneControls(RunControls):
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.1, 10_000)
         self.minutes.setDecimals(1)
-        self.minutes.setSuffix(" min")
-        self.minutes.setMinimumWidth(120)
         self.minutes.setToolTip("How long it may take, the comparison at the end included")
         self.device = combo("Where it is trained; automatic takes a graphics card where there is one")
         for name, device in (("automatic", "auto"), ("CPU", "cpu"), ("CUDA", "cuda"), ("Apple MPS", "mps")):
@@ -124,7 +122,7 @@ class TuneControls(RunControls):
         self.resume.setToolTip("Else it is thrown away, and the training begins anew")
         form = _form()
         form.addRow("Start from", self.parent_model)
-        form.addRow("Training", row(self.preset, QLabel("at most"), self.minutes))
+        form.addRow("Training", row(self.preset, QLabel("at most"), self.minutes, QLabel("min")))
         form.addRow("Device", self.device)
         form.addRow("Name", self.name)
         form.addRow("Notes", self.notes)

@@ -24,12 +24,10 @@ from napari_nanoct.volumes.units import size_text
 if TYPE_CHECKING:
     from napari_nanoct.docks.plan import Copying, Report
     from napari_nanoct.docks.tune_choices import Scans, TuneChoices
+    from napari_nanoct.finetune.estimate import TuneEstimate
 
 GRACE_MS = 180_000
 """How long a run that was stopped may take to write the best so far and to compare it."""
-
-STEP_BYTES = 1_250_000_000
-"""Measured with utsr-light ×2 on a CPU: interpreter, libraries and all that a step and a validation hold at most."""
 
 STOPPED = "Stopped before anything was learnt; no model was written."
 
@@ -46,34 +44,31 @@ class TunePlan:
         Which volumes, "low" or "high", are not on disk.
     settings : TuneSettings
         Of the process.
+    estimate : TuneEstimate
+        Steps, time and memory.
     """
 
     scans: Scans
     project: Project
     missing: list[str]
     settings: TuneSettings
+    estimate: TuneEstimate
 
     @property
     def replaces(self) -> bool:
         """Whether a model of this name is there."""
         return Path(self.settings.output).exists()
 
-    @property
-    def memory(self) -> int:
-        """Bytes that the process takes, about: those of a step, and every slice with its target in float32."""
-        pixels = self.scans.low.shape[1] * self.scans.low.shape[2]
-        return STEP_BYTES + len(self.project.matches) * pixels * (5 + 4 * self.project.factor**2)
-
     def question(self) -> str:
         """Return what the user should know before the start, one line each."""
-        settings, project = self.settings, self.project
+        settings, project, estimate = self.settings, self.project, self.estimate
         count = len(project.matches)
         lines = [
             f"Writes {settings.output}",
             f"{count} slice{'' if count == 1 else 's'}, ×{project.factor}, from {settings.parent}; about a quarter is "
             "kept out to judge by",
-            f"Time: at most {time_text(settings.budget)}",
-            f"Memory: about {size_text(self.memory)}",
+            f"Time: at most {time_text(estimate.seconds)}, for about {estimate.steps} steps",
+            f"Memory: about {size_text(estimate.memory)}",
         ]
         if settings.resume:
             lines.append("Goes on with the run that was cut off.")
@@ -107,10 +102,15 @@ class TunePlan:
 
 
 def make_plan(scans: Scans, project: Project, settings: TuneSettings, cancel: CancelToken) -> TunePlan:
-    """Find the files of the layers; reads some slices, so call it in a thread."""
+    """Find the files of the layers and measure the speed of a step; takes seconds, so call it in a thread."""
+    from napari_nanoct.finetune.estimate import estimate
+
     project, missing = with_files(scans, project)
     cancel.check()
-    return TunePlan(scans, project, missing, settings)
+    found = estimate(settings, project.factor)
+    # Slices, targets and what can be used are held twice: as they are, and told apart.
+    arrays = len(project.matches) * scans.low.shape[1] * scans.low.shape[2] * (5 + 4 * project.factor**2)
+    return TunePlan(scans, project, missing, settings, replace(found, memory=found.memory + 2 * arrays))
 
 
 class TuneRun(QObject):
@@ -193,7 +193,7 @@ class TuneRun(QObject):
         def wish() -> tuple[Any, ...]:
             return *self.pairs.project(), self.ui.settings()
 
-        self.asking.work_out(then, "Working out what to do…", make_plan, wish)
+        self.asking.work_out(then, "Measuring the speed…", make_plan, wish)
 
     def _copy(self, plan: TunePlan) -> None:
         if plan.missing:
