@@ -143,7 +143,7 @@ def test_saved_pairs_come_back(
     ui.every.setValue(3)
     _add(qtbot, dock, ui.add_every)
     path = tmp_path / "out" / "mine.json"
-    dock.pairs.save(str(path))
+    dock.files.save(str(path))
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
     assert "Pairs saved" in ui.status.text()
     assert {entry.name for entry in path.parent.iterdir()} == {"mine.json", "mine-low.ome.zarr", "mine-high.ome.zarr"}
@@ -157,7 +157,7 @@ def test_saved_pairs_come_back(
 
     viewer.layers.clear()
     assert not dock.pairs.entries
-    dock.pairs.open(str(path))
+    dock.files.open(str(path))
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
     assert [layer.name for layer in viewer.layers] == ["mine-low", "mine-high", "used"]
     assert _slices(dock) == [(1, True), (4, True), (7, True)]
@@ -168,7 +168,7 @@ def test_saved_pairs_come_back(
     viewer.dims.set_point(0, 5 * 80)
     _add(qtbot, dock, ui.add_current)
     assert _slices(dock) == [(1, True), (4, True), (5, True), (7, True)]
-    dock.pairs.open(str(tmp_path / "none.json"))
+    dock.files.open(str(tmp_path / "none.json"))
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
     assert "none.json does not exist" in ui.status.text()
     assert len(dock.pairs.entries) == 4

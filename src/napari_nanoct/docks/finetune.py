@@ -12,6 +12,7 @@ from napari_nanoct.docks.threads import attempt
 from napari_nanoct.docks.tune_choices import TuneChoices
 from napari_nanoct.docks.tune_pairs import PairList
 from napari_nanoct.docks.tune_run import TuneRun
+from napari_nanoct.docks.tune_saved import PairFiles
 from napari_nanoct.docks.widgets import end_with
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class FinetuneDock(QWidget):
         QVBoxLayout(self).addWidget(self.ui)
         self.setSizePolicy(self.ui.sizePolicy())
         self.pairs = PairList(napari_viewer, self.ui)
+        self.files = PairFiles(napari_viewer, self.ui, self.pairs)
         self.run = TuneRun(self.ui, self.pairs)
         self.trained: tuple[str, int] | None = None
         self._connect()

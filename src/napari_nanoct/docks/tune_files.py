@@ -16,7 +16,7 @@ from napari_nanoct.jobs import CancelToken
 
 if TYPE_CHECKING:
     from napari_nanoct.docks.plan import Report
-    from napari_nanoct.docks.tune_choices import Scans
+    from napari_nanoct.docks.tune_scans import Scans
 
 
 @dataclass(frozen=True, eq=False)

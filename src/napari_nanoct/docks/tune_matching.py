@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_nanoct.docks.tune_choices import Scans
     from napari_nanoct.docks.tune_regions import Triple
+    from napari_nanoct.docks.tune_scans import Scans
     from napari_nanoct.finetune.project import Match, Project, Region
     from napari_nanoct.jobs import CancelToken
 
@@ -49,7 +49,7 @@ class Entry:
     picture: NDArray[np.uint8] | None
 
 
-Told = Callable[[int, int, "Entry | None"], None]
+Told = Callable[[int, int, Entry], None]
 """Is told how many slices are done, of how many, and what the last one came to."""
 
 

@@ -1,35 +1,32 @@
-"""The list of slice pairs: adding, removing, saving, loading."""
+"""The list of slice pairs: adding, removing, looking."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QFileDialog, QListWidgetItem
+from qtpy.QtWidgets import QListWidgetItem
 
 from napari_nanoct.docks import layers
 from napari_nanoct.docks.crack_plots import PlotWindow
 from napari_nanoct.docks.threads import Latest, Outcome
-from napari_nanoct.docks.tune_controls import PAIRS, THUMBNAIL
-from napari_nanoct.docks.tune_files import Loaded, keep, load
+from napari_nanoct.docks.tune_controls import THUMBNAIL
 from napari_nanoct.docks.tune_learning import pixmap
 from napari_nanoct.docks.tune_matching import Entry, Matcher, thumbnail
-from napari_nanoct.docks.tune_regions import shapes_of
 from napari_nanoct.errors import UserError
-from napari_nanoct.jobs import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import napari
 
-    from napari_nanoct.docks.tune_choices import Scans, TuneChoices
+    from napari_nanoct.docks.tune_choices import TuneChoices
+    from napari_nanoct.docks.tune_scans import Scans
     from napari_nanoct.finetune.project import Project
 
-FILES = "Slice pairs (*.json)"
 ENTRY = Qt.ItemDataRole.UserRole
 
 
@@ -50,8 +47,7 @@ class PairList(QObject):
     """
 
     changed = Signal()
-    _told = Signal(int, int, object)
-    _copying = Signal(object)
+    _told = Signal(int, int, int, object)
 
     def __init__(self, viewer: napari.Viewer, ui: TuneChoices) -> None:
         super().__init__()
@@ -60,16 +56,14 @@ class PairList(QObject):
         self.work = Latest()
         self.busy = False
         self._refused: list[Entry] = []
+        self._round = 0  # of adding: what a thread of an earlier one still tells does not count
         ui.add_current.clicked.connect(self.add_current)
         ui.add_every.clicked.connect(self.add_every)
         ui.remove.clicked.connect(self.remove)
-        ui.save.clicked.connect(self._browse_save)
-        ui.load.clicked.connect(self._browse_load)
         ui.scans_changed.connect(self.clear)
         ui.pairs.itemClicked.connect(self._show_slice)
         ui.pairs.itemDoubleClicked.connect(self.open_window)
         self._told.connect(self._take)
-        self._copying.connect(self._copied)
 
     @property
     def entries(self) -> list[Entry]:
@@ -120,26 +114,23 @@ class PairList(QObject):
         self._refused = []
 
         def then(outcome: Outcome) -> None:
-            self._leave()
-            self.ui.status.setText(outcome.problem if outcome.problem is not None else self._summary())
+            self.finish()
+            self.ui.status.setText(outcome.problem if outcome.problem is not None else self.summary())
 
-        self._enter("Looking for the common place…")
-        self.work.start(then, self.matcher.match, slices, common, regions, self._told.emit)
+        self.begin("Looking for the common place…")
+        self._round += 1
+        self.work.start(then, self.matcher.match, slices, common, regions, partial(self._told.emit, self._round))
 
-    def _take(self, done: int, total: int, entry: Entry | None) -> None:
-        if not self.busy:  # it was stopped, or another layer was chosen
+    def _take(self, number: int, done: int, total: int, entry: Entry) -> None:
+        if not self.busy or number != self._round:  # it was stopped, or another layer was chosen
             return
-        if entry is not None:
-            self.ui.show_progress(done, total, f"{done} of {total} slices")
-            self._insert(entry)
-            if entry.match is None:
-                self._refused.append(entry)
+        self.ui.show_progress(done, total, f"{done} of {total} slices")
+        self.insert(entry)
+        if entry.match is None:
+            self._refused.append(entry)
 
-    def _copied(self, progress: Progress) -> None:
-        if self.busy:
-            self.ui.show_progress(progress.done, progress.total, progress.message)
-
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """Return in a sentence what came of adding."""
         if self._refused:
             last = self._refused[-1].said
             count = len(self._refused)
@@ -147,7 +138,7 @@ class PairList(QObject):
         good = sum(entry.match is not None for entry in self.entries)
         return f"{good} slice{'' if good == 1 else 's'} to learn from."
 
-    def _insert(self, entry: Entry) -> None:
+    def insert(self, entry: Entry) -> None:
         """Show an entry at its place, instead of an older one of the same slice."""
         numbers = [other.low_slice for other in self.entries]
         if entry.low_slice in numbers:
@@ -173,7 +164,9 @@ class PairList(QObject):
 
     def clear(self) -> None:
         """Forget all pairs: another layer, method or factor was chosen."""
-        self.stop()
+        self.work.cancel()
+        if self.busy:
+            self.finish()
         self.matcher = None
         self.ui.pairs.clear()
         self.changed.emit()
@@ -182,16 +175,18 @@ class PairList(QObject):
         """End what is going on in a thread, unheard."""
         self.work.cancel()
         if self.busy:
-            self._leave()
+            self.finish()
             self.ui.status.setText("Stopped; what was found so far is in the list.")
 
-    def _enter(self, text: str) -> None:
+    def begin(self, text: str) -> None:
+        """Show that something is going on in a thread."""
         self.busy = True
         self.ui.set_busy(True)
         self.ui.show_progress(0, 0, text)
         self.ui.status.setText("")
 
-    def _leave(self) -> None:
+    def finish(self) -> None:
+        """Show that it is over."""
         self.busy = False
         self.ui.set_busy(False)
 
@@ -217,71 +212,3 @@ class PairList(QObject):
         window = PlotWindow(self.ui, f"Slice {entry.low_slice}", draw)
         window.show()
         return window
-
-    # Files
-
-    def save(self, path: str) -> None:
-        """Write the project; a layer that is not on disk is copied beside it."""
-        try:
-            scans, project = self.project()
-        except UserError as error:
-            self.ui.status.setText(str(error))
-            return
-
-        def then(outcome: Outcome) -> None:
-            self._leave()
-            self.ui.status.setText(outcome.problem if outcome.problem is not None else f"Pairs saved: {path}")
-
-        self._enter("Saving…")
-        self.work.start(then, keep, scans, project, Path(path), self._copying.emit)
-
-    def open(self, path: str) -> None:
-        """Read a project, add the layers that it names and are not there, and show its pairs."""
-
-        def then(outcome: Outcome) -> None:
-            self._leave()
-            self.ui.status.setText(outcome.problem or "")
-            if outcome.value is not None:
-                self._show(outcome.value)
-
-        self._enter("Reading the pairs…")
-        self.work.start(then, load, Path(path))
-
-    def _show(self, loaded: Loaded) -> None:
-        low = self._layer(loaded.low)
-        high = None if loaded.high is None else self._layer(loaded.high)
-        project = loaded.project
-        self.ui.choose_scans(low, high, project.method, project.factor)
-        self.clear()
-        for use, box in ((True, self.ui.use), (False, self.ui.leave)):
-            regions = [region for region in project.regions if region.use == use]
-            if regions:
-                polygons, options = shapes_of(regions, low, [match.low_slice for match in project.matches])
-                shapes = self.viewer.add_shapes(polygons, name="used" if use else "left out", **options)
-                box.setCurrentIndex(box.findText(shapes.name))
-            else:
-                box.setCurrentIndex(0)
-        self.matcher = Matcher(self.ui.scans(), replace(project, matches=(), regions=()))
-        for entry in loaded.entries:
-            self._insert(entry)
-        self.ui.tabs.setCurrentIndex(PAIRS)
-        self.ui.status.setText(self._summary())
-
-    def _layer(self, found: tuple[Any, dict[str, Any], str]) -> Any:
-        """Return the layer that shows a file, or add one."""
-        data, options, _ = found
-        source = options["metadata"]["source"]
-        for layer in self.viewer.layers:
-            if str(layer.metadata.get("source") or layer.source.path) == source:
-                return layer
-        return self.viewer.add_image(data, **options)
-
-    def _browse_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self.ui, "Save the pairs", "pairs.json", FILES)
-        if path:
-            self.save(path)
-
-    def _browse_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.ui, "Load pairs", "", FILES)
-        if path:
-            self.open(path)

@@ -23,7 +23,8 @@ from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
     from napari_nanoct.docks.plan import Copying, Report
-    from napari_nanoct.docks.tune_choices import Scans, TuneChoices
+    from napari_nanoct.docks.tune_choices import TuneChoices
+    from napari_nanoct.docks.tune_scans import Scans
     from napari_nanoct.finetune.estimate import TuneEstimate
 
 GRACE_MS = 180_000
