@@ -60,17 +60,15 @@ def test_round_pieces_are_dropped() -> None:
     assert np.array_equal(np.unique(np.argwhere(found)[:, 2]), [6])
 
 
-def test_few_clear_voxels_leave_only_a_piece_that_is_deep_for_itself() -> None:
+def test_the_careful_score_decides_whether_there_are_clear_pieces() -> None:
     score, deep = np.zeros((8, 4, 12), np.float32), np.zeros((8, 4, 12), bool)
-    score[:, :, 1] = score[:, :2, 5] = score[:, :3, 9] = 1  # 32, 16 and 24 voxels
-    deep[:, :3, 1] = deep[:, :, 5] = True  # the last is a gap
-    for rule, kept in (
-        (Rule(0.5, 0.5, clear=48, sure=1), {1, 5, 9}),
-        (Rule(0.5, 0.5, clear=49, sure=17), {1}),
-        (Rule(0.5, 0.5, clear=49, sure=25), set()),
-    ):
-        pieces = Pieces(rule)
-        labels = np.concatenate([pieces.add(score[z : z + 3], None, deep[z : z + 3]) for z in range(0, 8, 3)])
+    score[:, :, 1] = score[:, :3, 9] = 1
+    deep[:, :3, 1] = True  # the other is a gap
+    gate = np.where(np.arange(4)[:, None] < 2, score, 0).astype(np.float32)
+    for careful, clear, kept in ((score, 32, {1, 9}), (score, 33, set()), (gate, 16, {1, 9}), (gate, 17, set())):
+        pieces = Pieces(Rule(0.5, 0.5, clear=clear))
+        slabs = [slice(z, z + 3) for z in range(0, 8, 3)]
+        labels = np.concatenate([pieces.add(score[z], None, deep[z], careful[z]) for z in slabs])
         assert set(np.argwhere(pieces.numbers()[labels])[:, 2].tolist()) == kept
 
 

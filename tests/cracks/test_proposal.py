@@ -52,15 +52,6 @@ def test_a_crack_is_as_wide_as_it_is() -> None:
     assert found.sum() == pytest.approx(truth().sum(), rel=0.3)
 
 
-def test_one_clear_crack_among_many_sound_particles_is_found() -> None:
-    """Sound particles tell nothing of another's crack, however many they are."""
-    sound = np.tile(particle(crack=False), (1, 1, 5))
-    found = propose(np.concatenate([particle(), sound], axis=2), CUBE)
-    assert found.clear
-    assert not found.labels[:, :, 80:].any()
-    assert not propose(sound, CUBE).clear
-
-
 def test_a_sound_particle_has_none_at_its_edge_or_pore() -> None:
     found = propose(particle(crack=False), CUBE)
     assert not found.clear

@@ -41,10 +41,7 @@ class Rule:
     planarity : float
         Least mean planarity of a piece, 0 to 1.
     clear : int
-        Fewest voxels of the clear pieces together, those that are deep for a good part. With less only a piece is kept
-        that is sure.
-    sure : int
-        Fewest deep voxels of such a piece.
+        Fewest voxels of the clear pieces together, those that are deep for a good part; with less none is kept.
     """
 
     low: float
@@ -52,7 +49,6 @@ class Rule:
     smallest: int = 1
     planarity: float = 0.0
     clear: int = 0
-    sure: int = 0
 
 
 class Pieces:
@@ -74,12 +70,14 @@ class Pieces:
         self._deep = np.zeros(1, np.int64)
         self._peak = np.zeros(1, np.float32)
         self._last: NDArray[np.int64] | None = None
+        self._gate: Pieces | None = None
 
     def add(
         self,
         score: NDArray[np.float32],
         planarity: NDArray[np.float32] | None = None,
         deep: NDArray[np.bool_] | None = None,
+        gate: NDArray[np.float32] | None = None,
     ) -> NDArray[np.int64]:
         """Return the provisional labels of the next slab: 0 background, else higher than any before.
 
@@ -90,9 +88,14 @@ class Pieces:
             Of every voxel, 0 to 1; without it every piece is planar.
         deep : ndarray of bool, same shape, optional
             Where nothing but a crack can be, inside a body; without it everywhere.
+        gate : ndarray, same shape, float32, optional
+            A more careful score; by the pieces of this it is decided whether there are clear ones.
         """
         from scipy.ndimage import label, maximum
 
+        if gate is not None:
+            self._gate = self._gate or Pieces(self.rule)
+            self._gate.add(gate, planarity, deep)
         found, count = label(score >= self.rule.low, np.ones((3, 3, 3)))
         first = len(self._parent)
         inside = found > 0
@@ -125,10 +128,11 @@ class Pieces:
         keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
         keep &= planar >= self.rule.planarity * LEVELS * voxels
         keep[0] = False
-        deep = np.bincount(roots, self._deep, count)
-        clear = keep & (deep >= MOSTLY * voxels)
-        if voxels[clear].sum() < self.rule.clear:
-            keep = clear & (deep >= self.rule.sure)
+        if self._gate is not None:
+            keep &= bool(self._gate.numbers().any())
+        else:
+            clear = keep & (np.bincount(roots, self._deep, count) >= MOSTLY * voxels)
+            keep &= voxels[clear].sum() >= self.rule.clear
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 

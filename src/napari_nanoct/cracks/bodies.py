@@ -17,13 +17,15 @@ Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Reach = tuple[int, int, int]
 
-ENCLOSED, DEEP = 0.8, 0.9
-"""Share of the surroundings that is body: of a voxel in the mask, with all that is as narrow as a crack filled; and of
-a voxel deep inside, with much less filled. Gaps between particles open into the space around these; cracks are deep
-inside one somewhere."""
+ENCLOSED = 0.8
+"""Share of the surroundings of a voxel in the mask that is body, with all that is as narrow as a crack filled."""
+
+CORE, DEEP = 0.65, 0.9
+"""The same with much less filled, where it is asked whether there are cracks at all, and of a voxel deep inside. Gaps
+between particles open into the space around these; cracks are deep inside one somewhere."""
 
 MEND, SURROUNDINGS = 2, 4 / 3
-"""In-plane radius in voxels of what is filled for the latter, and half the side of the surroundings in units of the
+"""In-plane radius in voxels of what is filled for those, and half the side of the surroundings in units of the
 widest crack."""
 
 SEPARATE = 0.75
@@ -103,14 +105,15 @@ def body_level(sample: Grey) -> float | None:
     return threshold + (float(above) - threshold) / 6
 
 
-def inside(grey: Grey, voxel_size: Spacing, widths: tuple[float, ...], body: float) -> tuple[Mask, Mask]:
-    """Return where cracks may go on, and where they are deep inside a body."""
+def inside(grey: Grey, voxel_size: Spacing, widths: tuple[float, ...], body: float) -> tuple[Mask, Mask, Mask]:
+    """Return where cracks may be, where to ask whether there are any, and where they are deep inside a body."""
     bright = grey > body
     walls = closed(bright.view(np.uint8), reach_of(voxel_size, widths, 0.5)) > 0
     mended = closed(bright.view(np.uint8), (0, MEND, MEND))
     reach = reach_of(voxel_size, widths, SURROUNDINGS)
     keep = walls & (_share(walls, reach) >= ENCLOSED)
-    return keep, keep & (_share(mended, reach) >= DEEP)
+    share = _share(mended, reach)
+    return keep, walls & (share >= CORE), keep & (share >= DEEP)
 
 
 def _share(body: NDArray[Any], reach: Reach) -> NDArray[np.float64]:

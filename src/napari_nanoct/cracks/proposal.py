@@ -50,12 +50,8 @@ blurred by up to 2.5 pixels are shorter."""
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR = 0.004
+CLEAR = 0.0075
 """Share of the bodies that clear cracks fill at least, at sensitivity 0.5: gaps between particles look like less."""
-
-SURE = 4.5
-"""Deep voxels of a crack that is shown whatever fills the bodies, in cubes of the widest crack: of gaps they are less
-than three."""
 
 HALF, ACROSS = 0.5, 1 / 6
 """Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
@@ -123,11 +119,12 @@ class Proposal:
 
 
 class Scored(NamedTuple):
-    """Score, planarity and depth of the voxels of a block, as `Pieces.add` takes them."""
+    """Score, planarity, depth and careful score of the voxels of a block, as `Pieces.add` takes them."""
 
     score: Grey
     planarity: Grey | None = None
     deep: Mask | None = None
+    gate: Grey | None = None
 
 
 @dataclass(frozen=True)
@@ -172,18 +169,19 @@ class PlateSearch:
         tophat = closed(grey, reach_of(self.voxel_size, self.widths, 0.5)) - grey
         score = np.sqrt(plates * tophat)
         planarity = np.divide(plates, tophat, out=np.zeros_like(plates), where=tophat > 0).clip(0, 1)
-        deep = None
+        deep = gate = None
         if mask is None and self.body is not None:
-            mask, deep = inside(grey, self.voxel_size, self.widths, self.body)
+            mask, core, deep = inside(grey, self.voxel_size, self.widths, self.body)
             # Here a crack may go on, but no crack may begin.
             np.minimum(score, np.float32(0.999 * self.rule.high), out=score, where=~deep)
+            gate = np.where(core, score, np.float32(0))
         if mask is not None:
             score[~mask] = 0
             tophat[~mask] = 0
         size = [2 * steps + 1 for steps in reach_of(self.voxel_size, self.widths, ACROSS)]
         shallow = tophat < np.float32(HALF) * maximum_filter(tophat, size)
         np.minimum(score, np.float32(0.999 * self.rule.low), out=score, where=shallow)
-        return Scored(score, planarity, deep)
+        return Scored(score, planarity, deep, gate)
 
 
 def propose(
@@ -233,6 +231,8 @@ def propose(
     found = search(values, None if mask is None else keep)
     if where is not None:
         found.score[~where] = 0
+        if found.gate is not None:
+            found.gate[~where] = 0
     pieces = Pieces(search.rule)
     labels = pieces.add(*found)
     final = pieces.numbers()[labels]
@@ -298,7 +298,6 @@ def find_search(
         high=high,
         smallest=smallest,
         planarity=PLANARITY,
-        clear=int(CLEAR * factor * bodies * math.prod(shape)),
-        sure=math.ceil(SURE * factor * max(widths) ** 3 / math.prod(voxel_size)),
+        clear=0 if body is None else max(1, int(CLEAR * factor * bodies * math.prod(shape))),
     )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)

@@ -82,7 +82,8 @@ def find_pieces(
     begin = time.perf_counter()
     for z in range(0, depth, SLAB):
         slab = (min(SLAB, depth - z), height, width)
-        found = Scored(np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool))
+        gate = np.zeros(slab, np.float32) if search.rule.clear else None
+        found = Scored(np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool), gate)
         for number, (y, x) in enumerate(tiles):
             cancel.check()
             box = (slice(z, z + slab[0]), slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
@@ -109,7 +110,9 @@ def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored)
     for whole, part in zip(slab, found, strict=True):
         if whole is not None and part is not None:
             whole[:, box[1], box[2]] = part[inner]
-    slab.score[:, box[1], box[2]][~finite[inner]] = 0
+    for scored in (slab.score, slab.gate):
+        if scored is not None:
+            scored[:, box[1], box[2]][~finite[inner]] = 0
 
 
 def check_finite(source: Source) -> None:
