@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dask.array as da
@@ -19,6 +21,7 @@ from napari_nanoct.docks import enhance as dock_module
 from napari_nanoct.docks.controls import SHAPE, SLICES
 from napari_nanoct.docks.process import JobProcess
 from napari_nanoct.enhance import enhance_volume
+from napari_nanoct.utsr import load_network, read_card, save_checkpoint
 from napari_nanoct.volumes import open_volume
 
 LONG = 200_000
@@ -386,6 +389,25 @@ def test_a_model_file(open_dock: Callable, tiny_models: dict, tmp_path: Path, to
     dock.ui.choose_model_file(str(broken))
     assert "pickled" in dock.ui.status.text()
     assert dock.ui.model.currentText() == "tiny-x2.safetensors"
+
+
+def test_a_model_made_meanwhile_is_listed(
+    open_dock: Callable, tiny_models: dict, tmp_path: Path, tomogram: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_models[1].parent, tmp_path / "models")
+    monkeypatch.setenv("NANOCT_MODELS", str(tmp_path / "models"))
+    viewer, dock = open_dock()
+    viewer.add_image(tomogram, name="other")
+    layer = viewer.add_image(tomogram, name="scan")
+    card = replace(read_card(tiny_models[2]), name="newer")
+    save_checkpoint(tmp_path / "models" / "newer-x2.safetensors", load_network(tiny_models[2]), card)
+    assert dock.ui.model.findText("newer") < 0
+    dock.ui.model.opening.emit()  # its list is about to open
+    assert dock.ui.model.findText("newer") >= 0
+    assert dock.ui.model.currentText() == "tiny"
+    dock.ui.choose(layer, "newer", 2)
+    request = dock.ui.request()
+    assert (request.volume.name, request.model, request.scale) == ("scan", "newer", 2)
 
 
 def test_box_follows_the_layers(open_dock: Callable, tomogram: np.ndarray) -> None:

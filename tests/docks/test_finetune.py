@@ -212,7 +212,9 @@ def test_command_is_what_the_process_gets(
     assert words == ["nanoct", *started[0]]
     dock.run.end()
     dock.run.stopped("")
-    viewer.layers["low"].data = np.asarray(viewer.layers["low"].data)[::-1]  # no longer what is in the file
+    viewer.layers["low"].data = np.asarray(viewer.layers["low"].data) + 1  # no longer what is in the file
+    dock.ui.copy.click()
+    assert "was replaced" in dock.ui.status.text()
     _add(qtbot, dock, 2)
     dock.ui.copy.click()
     qtbot.waitUntil(lambda: "“Save…” copies" in dock.ui.status.text(), timeout=LONG)

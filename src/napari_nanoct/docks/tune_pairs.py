@@ -56,6 +56,7 @@ class PairList(QObject):
         self.work = Latest()
         self.busy = False
         self._refused: list[Entry] = []
+        self._data: tuple[Any, ...] = ()
         self._round = 0  # of adding: what a thread of an earlier one still tells does not count
         ui.add_current.clicked.connect(self.add_current)
         ui.add_every.clicked.connect(self.add_every)
@@ -82,6 +83,8 @@ class PairList(QObject):
         matches = tuple(entry.match for entry in self.entries if entry.match is not None)
         if self.matcher is None or self.matcher.project is None or not matches:
             raise UserError("There are no slices to learn from; add some on the Pairs tab first.")
+        if not self._as_paired():
+            raise UserError("The data of a layer was replaced after its slices were paired; add them again.")
         return self.matcher.scans, replace(self.matcher.project, matches=matches, regions=self.ui.regions())
 
     # Adding and removing
@@ -104,8 +107,10 @@ class PairList(QObject):
         if self.busy:
             return
         try:
-            if self.matcher is None:
-                self.matcher = Matcher(self.ui.scans())
+            if self.matcher is None or not self._as_paired():
+                self.clear()
+                self.start(Matcher(self.ui.scans()))
+            assert self.matcher is not None
             slices = choose(self.matcher.scans.low.shape[0])
             common, regions = self.ui.common_point(), self.ui.regions()
         except UserError as error:
@@ -120,6 +125,18 @@ class PairList(QObject):
         self.begin("Looking for the common place…")
         self._round += 1
         self.work.start(then, self.matcher.match, slices, common, regions, partial(self._told.emit, self._round))
+
+    def start(self, matcher: Matcher) -> None:
+        """Let the list be of what this matcher pairs, as the layers are now."""
+        self.matcher, self._data = matcher, self._layer_data()
+
+    def _layer_data(self) -> tuple[Any, ...]:
+        return tuple(layer.data for layer in (self.ui.image, self.ui.high_image) if layer is not None)
+
+    def _as_paired(self) -> bool:
+        """Tell whether the layers still have the data of which slices were paired."""
+        now = self._layer_data()
+        return len(now) == len(self._data) and all(one is other for one, other in zip(now, self._data, strict=True))
 
     def _take(self, number: int, done: int, total: int, entry: Entry) -> None:
         if not self.busy or number != self._round:  # it was stopped, or another layer was chosen

@@ -93,7 +93,7 @@ class PairFiles(QObject):
                 box.setCurrentIndex(box.findText(shapes.name))
             else:
                 box.setCurrentIndex(0)
-        self.pairs.matcher = Matcher(self.ui.scans(), replace(project, matches=(), regions=()))
+        self.pairs.start(Matcher(self.ui.scans(), replace(project, matches=(), regions=())))
         for entry in loaded.entries:
             self.pairs.insert(entry)
         self.ui.tabs.setCurrentIndex(PAIRS)
