@@ -174,6 +174,15 @@ def test_saved_pairs_come_back(
     assert len(dock.pairs.entries) == 4
 
 
+def test_single_slices(open_finetune: Callable, scans: tuple, qtbot: QtBot) -> None:
+    viewer, dock = open_finetune()
+    viewer.add_image(scans[0][4], name="low", scale=(80, 80), units="nm")
+    viewer.add_image(scans[1][6:8].mean(0), name="high", scale=(40, 40), units="nm")
+    _add(qtbot, dock, dock.ui.add_current)
+    assert _slices(dock) == [(0, True)]
+    assert dock.pairs.entries[0].match.quality > 0.8
+
+
 @pytest.mark.parametrize("method", ["neighbours", "blind-spot", "halves"])
 def test_without_a_better_scan(open_finetune: Callable, scans: tuple, qtbot: QtBot, method: str) -> None:
     viewer, dock = open_finetune()

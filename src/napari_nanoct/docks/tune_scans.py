@@ -84,16 +84,7 @@ class ScanChoices(TuneControls):
         self.high.activated.connect(self._pick_high)
         self.method.currentIndexChanged.connect(self._method_chosen)
         self.factor.currentIndexChanged.connect(self.scans_changed)
-        for box in (
-            self.low,
-            self.high,
-            self.method,
-            self.factor,
-            self.use,
-            self.leave,
-            self.parent_model,
-            self.device,
-        ):
+        for box in (self.low, self.high, self.method, self.factor, self.use, self.leave):
             box.currentIndexChanged.connect(self.changed)
         self._update_layers()
         if self.image is None:
