@@ -140,7 +140,7 @@ def test_stop_keeps_the_best(opened: tuple, tmp_path: Path, qtbot: QtBot) -> Non
     _ask(qtbot, dock, minutes=5)
     dock.ui.start.click()
     qtbot.waitUntil(lambda: any(event.score for event in dock.ui.learning.losses), timeout=LONG)
-    assert "left" in dock.ui.pace.text()
+    qtbot.waitUntil(lambda: "left" in dock.ui.pace.text(), timeout=LONG)
     dock.ui.cancel.click()
     qtbot.waitUntil(lambda: not dock.run.running, timeout=LONG)
     assert "Stopped after" in dock.ui.learning.verdict.text()
