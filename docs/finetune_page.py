@@ -74,8 +74,8 @@ def write(rows: Sequence[Row], foot: str) -> str:
         "Slices degraded by settings that the shipped weights never met. `soft`: a point spread of 2.3 pixels and "
         "noise that neighbours share; `sparse`: 90 angles, strong rings. PSNR in dB on slices of the volume that the "
         f"run was not given; aim: gain of {AIM} dB. *Elsewhere*: change on the other validation samples and natural "
-        f"pictures, mean of all, and of the one that lost most; aim: no more than {LOSS} dB lost.\n\n"
-FORGOTTEN,
+        f"pictures, mean of all, and of the one that lost most; aim: no more than {LOSS} dB lost.\n",
+        FORGOTTEN,
         "\n".join(table(must)),
         f"\n## More pairs, more time\n\n![gain against number of pairs]({PICTURE})\n",
         "\n".join(
