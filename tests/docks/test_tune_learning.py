@@ -71,6 +71,10 @@ def test_comparison(learning: Learning) -> None:
     assert [learning.table.verticalHeaderItem(row).text() for row in range(2)] == ["utsr-light", "mine"]
     assert learning.verdict.text() == "mine ×2 is better."
     assert learning.use.isEnabled()
+    learning.conclude([("utsr-light", {"error": 0.0125}), ("mine", {"error": 0.01})], "mine ×1 is better.")
+    assert learning.table.columnCount() == 1  # of a volume that taught itself no SSIM is shown
+    assert "noisy" in learning.table.horizontalHeaderItem(0).text()
+    assert [learning.table.item(row, 0).text() for row in range(2)] == ["0.01250", "0.01000"]
 
 
 def test_pictures_for_qt(tmp_path: Path) -> None:

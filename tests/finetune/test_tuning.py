@@ -95,6 +95,9 @@ def test_a_noisy_volume_teaches_itself(
     assert record["better_than_parent"] is True
     assert record["quality"]["score"] < record["quality"]["parent_score"]
     assert "mean squared error" in record["message"]
+    figures = record["quality"]["held_out"]
+    assert {name: list(row) for name, row in figures.items()} == {"tiny": ["error"], "mine": ["error"]}
+    assert figures["mine"]["error"] == pytest.approx(record["quality"]["score"], abs=1e-6)
     network, truth, noisy = load_network(events[-1].output), make_pairs(4)[2].high, pairs[2].low
     with torch.inference_mode():
         clean = network(torch.from_numpy(noisy)[None, None])[0, 0].numpy()

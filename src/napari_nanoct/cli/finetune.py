@@ -10,6 +10,14 @@ import typer
 if TYPE_CHECKING:
     from napari_nanoct.jobs import CancelToken, Event
 
+MEASURES = {
+    "psnr": ("PSNR / dB", ".2f"),
+    "ssim": ("SSIM", ".4f"),
+    "frc": ("FRC 1/7 / pixels", ".2f"),
+    "error": ("squared error to noisy pixels", ".5f"),
+}
+"""Headings and forms of the figures on what was held out; the last where the volume taught itself."""
+
 
 def finetune(
     project: Annotated[str, typer.Argument(help="File of pairs, from 'nanoct pair' or the dock.")],
@@ -66,12 +74,14 @@ def _summary(record: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    quality = record["quality"]
+    figures = record["quality"]["held_out"]
+    shown = {key: look for key, look in MEASURES.items() if any(key in row for row in figures.values())}
     table = Table(title=record["pairs"]["note"], title_justify="left")
-    for heading in ("held-out slices", "PSNR / dB", "SSIM", "FRC 1/7 / pixels"):
-        table.add_column(heading, justify="left" if heading == "held-out slices" else "right")
-    for name, row in quality["held_out"].items():
-        cells = ((row["psnr"], ".2f"), (row["ssim"], ".4f"), (row["frc"], ".2f"))
+    table.add_column("held-out slices")
+    for heading, _ in shown.values():
+        table.add_column(heading, justify="right")
+    for name, row in figures.items():
+        cells = ((row[key], form) for key, (_, form) in shown.items())
         table.add_row(name, *("" if value is None else format(value, form) for value, form in cells))
     Console(highlight=False).print(table)
     typer.echo(record["message"])

@@ -35,8 +35,14 @@ Pictures = Mapping[str, "NDArray[np.float32]"]
 HEIGHT = 190
 """Of the curve and of the picture, in pixels of the screen."""
 
-MEASURES = {"psnr": ("PSNR / dB", "{:.2f}"), "ssim": ("SSIM", "{:.4f}"), "frc": ("FRC / px", "{:.2f}")}
-"""Figures of the comparison: their headings and forms; the FRC is the finest period that is there, small is good."""
+MEASURES = {
+    "psnr": ("PSNR / dB", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "frc": ("FRC / px", "{:.2f}"),
+    "error": ("squared error to noisy pixels", "{:.5f}"),
+}
+"""Figures of the comparison: their headings and forms. The FRC is the finest period that is there, small is good; the
+error is that of a volume that taught itself."""
 
 
 class Learning(QWidget):
@@ -67,8 +73,7 @@ class Learning(QWidget):
         self.after.setChecked(True)
         self.larger = QPushButton("Larger…")
         self.larger.setToolTip("The whole slice before, after and as it should be, in a window of its own")
-        self.table = QTableWidget(2, len(MEASURES))
-        self.table.setHorizontalHeaderLabels([title for title, _ in MEASURES.values()])
+        self.table = QTableWidget(2, 0)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         header = self.table.horizontalHeader()
@@ -152,9 +157,12 @@ class Learning(QWidget):
 
     def conclude(self, rows: Sequence[tuple[str, Mapping[str, Any]]], said: str) -> None:
         """Show the figures of parent and child, each with its name, and a sentence on them."""
+        shown = {key: look for key, look in MEASURES.items() if any(key in figures for _, figures in rows)}
+        self.table.setColumnCount(len(shown))
+        self.table.setHorizontalHeaderLabels([title for title, _ in shown.values()])
         for place, (name, figures) in enumerate(rows):
             self.table.setVerticalHeaderItem(place, QTableWidgetItem(name))
-            for column, (key, (_, form)) in enumerate(MEASURES.items()):
+            for column, (key, (_, form)) in enumerate(shown.items()):
                 value = figures.get(key)
                 self.table.setItem(place, column, QTableWidgetItem("–" if value is None else form.format(value)))
         header = self.table.horizontalHeader()

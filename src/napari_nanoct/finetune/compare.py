@@ -34,8 +34,9 @@ def compare(judge: Judge, restorers: Mapping[str, Restore]) -> tuple[dict[str, d
     -------
     dict
         By method: ``psnr`` (dB, with 1 as peak), ``ssim``, and ``frc``, the period in pixels of the result at which
-        the Fourier ring correlation with the target falls below 1/7; means of the slices. Where the volume taught
-        itself the target is noisy, which bounds all three. None where a figure cannot be had.
+        the Fourier ring correlation with the target falls below 1/7; means of the slices. None where a figure cannot
+        be had. Empty where the volume taught itself: against a target as noisy as the input, or the input itself, none
+        of the three says how good a slice is.
     list of ndarray
         What every method made of the first slice.
     """
@@ -48,10 +49,14 @@ def compare(judge: Judge, restorers: Mapping[str, Restore]) -> tuple[dict[str, d
             image = restorer(view.low)
             if not number:
                 first.append(image)
+            if not judge.supervised:
+                continue
             # The correlation takes a whole square: what is not usable in it is the same for all.
             inside = np.where(usable, image, view.high)
             period = fourier_ring_correlation(view.high, inside).resolution() if min(image.shape) >= 16 else np.inf
             rows.append((psnr(view.high, image, 1, usable), ssim(view.high, image, 1, _inner(usable)), period))
+        if not rows:
+            continue
         values = np.mean(rows, axis=0)
         figures[name] = {
             key: round(float(value), 4) if np.isfinite(value) else None

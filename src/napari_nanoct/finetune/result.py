@@ -77,8 +77,14 @@ def write_result(task: Task, outcome: Outcome, place: Workplace, volumes: Mappin
     score = judge.score(child)
     gain = judge.gain(score, outcome.parent)
     better = gain > BETTER
-    shown = dict(zip(methods, images, strict=True)) | {"target": judge.views[0].high}
-    labels = {key: f"{row['psnr']:.2f} dB" for key, row in figures.items() if row["psnr"] is not None}
+    shown = dict(zip(methods, images, strict=True))
+    if judge.supervised:
+        shown["target"] = judge.views[0].high
+        labels = {key: f"{row['psnr']:.2f} dB" for key, row in figures.items() if row["psnr"] is not None}
+    else:
+        errors = {task.card.name: outcome.parent, settings.model_name: score}
+        figures = {key: {"error": round(error, 7)} for key, error in errors.items()}
+        labels = {key: f"error {error:.5f}" for key, error in errors.items()}
     save_comparison(place.picture, shown, labels)
     quality = {
         "held_out": figures,
@@ -132,7 +138,9 @@ def sentence(name: str, parent: str, supervised: bool, score: float, before: flo
     if supervised:
         figures = f"{score:.2f} dB against {before:.2f} dB PSNR on held-out slices"
     else:
-        figures = f"mean squared error {score:.5f} against {before:.5f} to held-out noisy slices"
+        figures = (
+            f"mean squared error {score:.5f} against {before:.5f} to noisy pixels held out, whose noise is in both"
+        )
     if better:
         return f"{name} is better than {parent}: {figures}."
     return f"{name} is NOT better than {parent}: {figures}. Keep using {parent}; more or better pairs may help."
