@@ -213,6 +213,9 @@ def test_regions_say_where() -> None:
 
 def test_volumes_that_changed_or_are_gone(low: Volume, tmp_path: Path) -> None:
     project = paired(low, None).project
+    beyond = replace(project, matches=(replace(project.matches[0], low_slice=8),))
+    with pytest.raises(UserError, match=r"low\.npy has no slice 8, only 0 to 7; pair anew"):
+        load_pairs(beyond)
     np.save(tmp_path / "low.npy", coarse())
     with pytest.raises(UserError, match="is not the volume that was paired"):
         load_pairs(project)

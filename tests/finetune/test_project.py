@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_moves_with_its_volume(tmp_path: Path) -> None:
         {"matches": [{"low_slice": 1}]},
         {"factor": 3},
         {"method": "guess"},
+        {"matches": [{**asdict(Match(1, 1.0)), "low_slice": "first"}]},
         {"low": None},
     ],
 )
@@ -54,14 +56,35 @@ def test_another_file_is_refused(tmp_path: Path, change: dict) -> None:
         load_project(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "{}"])
-def test_no_project_at_all(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "no JSON text"),
+        (b"[]", "no JSON text"),
+        (b"II*\x00\xfe\xff\x80", "no JSON text"),  # a TIFF
+        (b'{"kind": "\xff', "cut off or damaged"),
+        (b"{", "cut off or damaged"),
+        (b"{}", "something else"),
+    ],
+)
+def test_no_project_at_all(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "scan.tif"
+    with pytest.raises(UserError, match="does not exist; make one with 'nanoct pair"):
+        load_project(path)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"scan\.tif is not a file of pairs but .*give the \.json file") as caught:
+        load_project(path)
+    assert what in str(caught.value)
+    assert "codec" not in str(caught.value)
+    with pytest.raises(UserError, match="but a folder"):
+        load_project(tmp_path)
+
+
+def test_what_an_editor_puts_in_front_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "pairs.json"
-    with pytest.raises(UserError, match="nanoct pair"):
-        load_project(path)
-    path.write_text(text)
-    with pytest.raises(UserError, match="is not a file of pairs"):
-        load_project(path)
+    save_project(project(tmp_path), path)
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert load_project(path) == project(tmp_path)
 
 
 def test_a_similarity_keeps_its_common_point_and_turns_y_towards_x() -> None:

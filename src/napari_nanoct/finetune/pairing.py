@@ -194,9 +194,12 @@ def load_pairs(project: Project, cancel: CancelToken | None = None) -> list[Slic
     """
     low, high = _scan(project.low), _scan(project.high) if project.high else None
     pairs = []
+    depth = low.volume.shape[0]
     for match in project.matches:
         if cancel:
             cancel.check()
+        if not 0 <= match.low_slice < depth:
+            raise UserError(f"{project.low.path} has no slice {match.low_slice}, only 0 to {depth - 1}; pair anew.")
         pairs.append(slice_pair(project, match, low, high))
     return pairs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from codecs import BOM_UTF8
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,41 @@ def load_project(path: Path) -> Project:
     UserError
         If there is no such file, or it is not a project of this version.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path} does not exist; make one with 'nanoct pair LOW HIGH -o {path.name}'")
+    content = _content(path)
+    version = content.pop("version", None)
+    if content.pop("kind", None) != KIND:
+        raise _another(path, "JSON that holds something else")
+    if version != VERSION:
+        raise UserError(f"{path} is not a file of pairs of version {VERSION} but of {version!r}; pair the slices anew")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if (content.pop("kind"), content.pop("version")) != (KIND, VERSION):
-            raise ValueError("another kind or version")
-        project = _project(content, path.parent)
+        return _project(content, path.parent)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is not a file of pairs ({error}); make it anew with 'nanoct pair'") from None
-    return project
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(
+            f"{path} is not a file of pairs that can be used: it was changed or damaged ({what}); pair the slices anew"
+        ) from None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Read the JSON object of a file; a tomogram, which may be huge, by its first bytes alone."""
+    if path.is_dir():
+        raise _another(path, "a folder")
+    with path.open("rb") as file:
+        if file.read(64).removeprefix(BOM_UTF8).lstrip()[:1] != b"{":
+            raise _another(path, "no JSON text")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError:
+        raise _another(path, "JSON text that is cut off or damaged") from None
+    return content
+
+
+def _another(path: Path, kind: str) -> UserError:
+    return UserError(
+        f"{path} is not a file of pairs but {kind}; give the .json file that 'nanoct pair' or the fine-tune dock wrote"
+    )
 
 
 def _project(content: dict[str, Any], folder: Path) -> Project:
@@ -147,9 +173,14 @@ def _source(content: dict[str, Any], folder: Path) -> Source:
 
 
 def _match(content: dict[str, Any]) -> Match:
-    values: dict[str, Any] = content.pop("similarity")
+    values: dict[str, Any] = content["similarity"]
     low, high = ((float(y), float(x)) for y, x in (values["centre_low"], values["centre_high"]))
-    return Match(**content, similarity=Similarity(values["scale"], values["rotation"], low, high))
+    return Match(
+        int(content["low_slice"]),
+        float(content["high_slice"]),
+        Similarity(float(values["scale"]), float(values["rotation"]), low, high),
+        *(float(content[name]) for name in ("gain", "offset", "quality", "usable")),
+    )
 
 
 def _relative(path: Path, folder: Path) -> str:
