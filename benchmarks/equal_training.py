@@ -20,7 +20,10 @@ from napari_nanoct.training.loop import Trainer, learning_rate
 from napari_nanoct.training.recipe import Recipe, Stage
 
 STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, batch=2, rate=1e-3, warm_up=200)
-HEADER = "| network | parameters | multiply-adds | steps | minutes | natural, clean | CT, clean | blind 1 | blind 2 |"
+COLUMNS = ("network", "parameters", "multiply-adds", "s/Mpx", "steps", "minutes")
+SCORED = ("natural, clean", "CT, clean", "blind 1", "blind 2")
+HEADER = f"| {' | '.join(COLUMNS + SCORED)} |"
+SIDE = 256
 
 
 def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tuple[nn.Module, int, float]:
@@ -38,14 +41,15 @@ def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tup
 
 
 def gains(network: nn.Module, data: Path) -> list[str]:
-    """Mean gain over bicubic in dB: natural pictures (twelve, clean), CT samples clean and blind at level 1 and 2."""
+    """Gain over bicubic in dB and SSIM: twelve clean natural pictures; CT samples, clean and blind at two levels."""
     found = []
     for source, protocol in (("natural", "bicubic"), ("ct", "bicubic"), ("ct", "blind")):
         truths = list(true_slices([str(data / source)]))[:12]
         methods = {"bicubic": baseline(2), "network": bare(network)}
         scores = [s for group, _ in evaluate(degraded(truths, protocol, 2), 2, methods) for s in group]
         means = over_samples(by_sample(scores))
-        found += [f"{b.psnr - a.psnr:+.2f}" for a, b in zip(means[::2], means[1::2], strict=True) if a.level < 2]
+        both = [(a, b) for a, b in zip(means[::2], means[1::2], strict=True) if a.level < 2]
+        found += [f"{b.psnr - a.psnr:+.2f} / {b.ssim - a.ssim:+.3f}" for a, b in both]
     return found
 
 
@@ -55,6 +59,19 @@ def multiply_adds(network: nn.Module) -> float:
     with counter, torch.no_grad():
         network(torch.zeros(1, 1, 64, 64))
     return counter.get_total_flops() / 2
+
+
+def seconds_per_megapixel(network: nn.Module) -> float:
+    """Processor time of one thread for a megapixel of input in bfloat16: the least of three tries."""
+    slice_ = torch.rand(1, 1, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+    network = network.eval().to(memory_format=torch.channels_last)
+    tries = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for _ in range(4):  # the first warms up
+            begin = time.process_time()
+            network(slice_)
+            tries.append(time.process_time() - begin)
+    return min(tries[1:]) / SIDE**2 * 1e6
 
 
 def command(about: str | None, networks: Mapping[str, Callable[[], nn.Module]]) -> None:
@@ -76,10 +93,11 @@ def compare(
     """Train and score every network on one thread and print a table, a row as soon as it is there."""
     torch.set_num_threads(1)
     print(HEADER)
-    print("| --- " * 9 + "|", flush=True)
+    print("| --- " * len(COLUMNS + SCORED) + "|", flush=True)
     for name, build in networks.items():
         torch.manual_seed(2)
         network = build()
         size = f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M | {multiply_adds(network) / 1e9:.2f} G"
+        size += f" | {seconds_per_megapixel(network):.1f}"
         network, taken, spent = trained(network, data, minutes, steps)
         print(f"| {name} | {size} | {taken} | {spent:.0f} | {' | '.join(gains(network, data))} |", flush=True)
