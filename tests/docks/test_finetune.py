@@ -160,13 +160,16 @@ def test_closing_the_dock_ends_the_training_which_can_go_on(
     run.process._process.kill()  # as if the machine had gone
     qtbot.waitUntil(lambda: not run.running, timeout=LONG)
     assert "fine-tuning process" in dock.ui.status.text()
-    assert not (tmp_path / "models" / "mine-x2.safetensors").exists()
+    output = tmp_path / "models" / "mine-x2.safetensors"
+    assert not output.exists()
+    output.write_bytes(b"an older one")  # which the run was to replace
     dock.ui.tell_place()
     assert not dock.ui.resume.isHidden()
     dock.ui.resume.setChecked(True)
     dock.ui.train.click()
     qtbot.waitUntil(lambda: dock.run.plan is not None, timeout=LONG)
     assert "Goes on" in dock.ui.question.text()
+    assert "will be replaced" in dock.ui.question.text()
     assert "--resume" in dock.run.plan.settings.arguments()
     dock.ui.start.click()
     qtbot.waitUntil(lambda: bool(dock.ui.learning.losses), timeout=LONG)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from napari_nanoct.finetune.estimate import estimate
 from napari_nanoct.finetune.settings import PRESETS, TuneSettings
 
 
-def test_time_and_memory_are_told(make_pairs: Callable[..., Any], tiny_parents: dict[int, Path]) -> None:
-    plan = TuneSettings("p.json", "m.safetensors", parent=str(tiny_parents[2]), minutes=0.01, device="cpu")
-    alone, pairs = estimate(plan, 2), make_pairs(4, 2, 128)
-    assert 0 < alone.seconds_per_step < 60
-    assert 1 <= alone.steps <= PRESETS["quick"].steps
-    assert alone.seconds <= max(plan.budget, alone.seconds_per_step)
-    more = estimate(plan, 2, pairs)
-    assert more.memory - alone.memory == 2 * sum(p.low.nbytes + p.high.nbytes + p.usable.nbytes for p in pairs)
+def plan(tiny_parents: dict[int, Path], minutes: float) -> TuneSettings:
+    return TuneSettings("p.json", "m.safetensors", parent=str(tiny_parents[2]), minutes=minutes, device="cpu")
+
+
+def test_time_and_memory_are_told(tiny_parents: dict[int, Path]) -> None:
+    short, long = (estimate(plan(tiny_parents, minutes), 2, 4, (128, side)) for minutes, side in ((0.01, 64), (5, 128)))
+    assert 0 < short.seconds_per_step < 60
+    assert 1 <= short.steps < long.steps <= PRESETS["quick"].steps
+    assert long.seconds <= 300
+    # A slice in float32 with its mask, and a target four times as large, each twice.
+    assert long.memory - short.memory == 2 * 4 * 128 * (128 - 64) * (5 + 16)
+
+
+def test_time_that_is_too_short_for_the_comparison_is_not_promised(tiny_parents: dict[int, Path]) -> None:
+    found = estimate(plan(tiny_parents, 1e-6), 2, 4, (64, 64))
+    assert found.steps == 1
+    assert found.seconds > 60 * 1e-6

@@ -135,7 +135,7 @@ def test_a_run_that_was_killed_goes_on(make_pairs: Make, tiny_parents: dict[int,
     with pytest.raises(UserError, match="holds a run that was killed; continue it with --resume"):
         list(tuning.tune(plan, pairs))
     again = replace(plan, resume=True)
-    with pytest.raises(UserError, match="is a training by the recipe"):
+    with pytest.raises(UserError, match="on other pairs"):
         list(tuning.tune(again, make_pairs(3)))
     events = list(tuning.tune(again, pairs))
     assert next(event.step for event in events if isinstance(event, Loss)) > step
@@ -190,6 +190,8 @@ def test_wrong_parents_and_places_get_a_sentence(
         (replace(plan, resume=True), "holds no run to continue"),
         (replace(plan, device="cuda:99"), "device 'cuda:99' does not exist"),
         (replace(plan, name="utsr-light"), "weights that ship"),
+        (replace(plan, name="tiny"), "tiny is the name of what the new model is compared with"),
+        (replace(plan, name="bicubic"), "choose another name"),
     ]
     for each, word in wrong:
         with pytest.raises(UserError, match=word):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from napari_nanoct.finetune.settings import TuneSettings
     from napari_nanoct.jobs import CancelToken, Event
 
 MEASURES = {
@@ -25,7 +26,7 @@ def finetune(
     name: Annotated[str, typer.Option(help="What the model is called; else as its file.")] = "",
     notes: Annotated[str, typer.Option(help="A remark to keep in the file.")] = "",
     parent: Annotated[str, typer.Option(help="Weights to start from: a name or a .safetensors file.")] = "utsr-light",
-    preset: Annotated[str, typer.Option(help="quick (3 min) or thorough (12 min).")] = "quick",
+    preset: Annotated[str, typer.Option(help="quick (3 min) or thorough (10 min).")] = "quick",
     minutes: Annotated[float | None, typer.Option(help="How long it may take; else as the preset says.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
@@ -39,11 +40,10 @@ def finetune(
 
     record: dict[str, Any] = {}
 
-    def job(cancel: CancelToken) -> Iterator[Event]:
+    def settings() -> TuneSettings:
         from napari_nanoct.finetune.settings import TuneSettings
-        from napari_nanoct.jobs import Done
 
-        settings = TuneSettings(
+        return TuneSettings(
             project=project,
             output=output,
             name=name,
@@ -57,16 +57,31 @@ def finetune(
             resume=resume,
             overwrite=overwrite,
         )
-        from napari_nanoct.finetune.tuning import run
 
-        for event in run(settings, cancel):
+    def job(cancel: CancelToken) -> Iterator[Event]:
+        from napari_nanoct.finetune.tuning import run
+        from napari_nanoct.jobs import Done
+
+        for event in run(settings(), cancel):
             yield event
             if isinstance(event, Done):
                 record.update(event.record)
 
+    if not json:
+        _announce(settings())
     drive(job, output, json)
     if not json:
         _summary(record)
+
+
+def _announce(settings: TuneSettings) -> None:
+    """Say what the run will take."""
+    from napari_nanoct.finetune.estimate import foreseen
+    from napari_nanoct.volumes.units import size_text
+
+    found = foreseen(settings)
+    minutes = f"{found.seconds / 60:.1f} min"
+    typer.echo(f"At most {minutes}, for about {found.steps} steps; memory: about {size_text(found.memory)}", err=True)
 
 
 def _summary(record: Mapping[str, Any]) -> None:

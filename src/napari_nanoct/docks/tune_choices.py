@@ -100,7 +100,7 @@ class TuneChoices(ScanChoices):
         """Show which file the model becomes, and whether there is a run of it to go on with."""
         named = bool(self.name.text().strip())
         self.place.setText(f"Becomes {self.output()}" if named else "Give the model a name.")
-        self.resume.setVisible(named and cut_off(self.output()) and not self.output().exists())
+        self.resume.setVisible(named and cut_off(self.output()))
 
 
 def cut_off(output: Path) -> bool:

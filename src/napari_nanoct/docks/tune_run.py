@@ -108,10 +108,8 @@ def make_plan(scans: Scans, project: Project, settings: TuneSettings, cancel: Ca
 
     project, missing = with_files(scans, project)
     cancel.check()
-    found = estimate(settings, project.factor)
-    # Slices, targets and what can be used are held twice: as they are, and told apart.
-    arrays = len(project.matches) * scans.low.shape[1] * scans.low.shape[2] * (5 + 4 * project.factor**2)
-    return TunePlan(scans, project, missing, settings, replace(found, memory=found.memory + 2 * arrays))
+    found = estimate(settings, project.factor, len(project.matches), (scans.low.shape[1], scans.low.shape[2]))
+    return TunePlan(scans, project, missing, settings, found)
 
 
 class TuneRun(QObject):

@@ -67,6 +67,11 @@ def checked(pairs: Sequence[SlicePair], patch: int) -> int:
     return factors.pop()
 
 
+def kept_out(count: int) -> int:
+    """Return how many of so many slices are held out."""
+    return max(1, round(SHARE * count))
+
+
 def split(pairs: Sequence[SlicePair], patch: int) -> Split:
     """Hold out whole slices, about a quarter, spread over the volume; of a single slice its last third.
 
@@ -79,7 +84,7 @@ def split(pairs: Sequence[SlicePair], patch: int) -> Split:
     pairs = sorted(pairs, key=lambda pair: pair.low_slice)
     count = len(pairs)
     if count > 1:
-        keep = max(1, round(SHARE * count))
+        keep = kept_out(count)
         chosen = {int((i + 0.5) * count / keep) for i in range(keep)}
         held = tuple(pair for i, pair in enumerate(pairs) if i in chosen)
         learnt = tuple(pair for i, pair in enumerate(pairs) if i not in chosen)

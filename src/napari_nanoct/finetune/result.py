@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_nanoct.finetune.tuning import Task
     from napari_nanoct.finetune.workplace import Point, Workplace
 
+COMPARED = ("input", "bicubic", "target")
+"""What the networks are shown beside: what they are given, at factor 1 or enlarged, and what it should become."""
 BETTER = 0.05
 """Decibel that the child must gain on the held-out slices to be called better: the best of several was chosen there."""
 FORGOTTEN = 0.3
@@ -63,7 +65,7 @@ def write_result(task: Task, outcome: Outcome, place: Workplace, volumes: Mappin
     settings, judge = task.settings, task.judge
     child, share, memory = less_forgetful(task, outcome.child)
     name = f"{settings.model_name} ×{task.factor}"
-    first = "input" if task.factor == 1 else "bicubic"
+    first = COMPARED[task.factor > 1]
 
     def enlarged(low: Image) -> Image:
         return np.asarray(enlarge_bicubic(torch.from_numpy(low)[None, None], task.factor)[0, 0].numpy())
@@ -79,7 +81,7 @@ def write_result(task: Task, outcome: Outcome, place: Workplace, volumes: Mappin
     better = gain > BETTER
     shown = dict(zip(methods, images, strict=True))
     if judge.supervised:
-        shown["target"] = judge.views[0].high
+        shown[COMPARED[2]] = judge.views[0].high
         labels = {key: f"{row['psnr']:.2f} dB" for key, row in figures.items() if row["psnr"] is not None}
     else:
         errors = {task.card.name: outcome.parent, settings.model_name: score}

@@ -27,7 +27,7 @@ class Preset:
     steps: int
 
 
-PRESETS = {"quick": Preset(3.0, 800), "thorough": Preset(12.0, 4000)}
+PRESETS = {"quick": Preset(3.0, 800), "thorough": Preset(10.0, 4000)}
 
 
 @dataclass(frozen=True)

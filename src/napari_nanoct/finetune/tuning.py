@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from safetensors import SafetensorError
 from torch import Tensor
 
 from napari_nanoct.enhance.device import choose_device
@@ -21,7 +22,7 @@ from napari_nanoct.finetune.judge import Judge, Memory
 from napari_nanoct.finetune.patches import Patches
 from napari_nanoct.finetune.project import load_project
 from napari_nanoct.finetune.replay import Replay
-from napari_nanoct.finetune.result import Outcome, write_result
+from napari_nanoct.finetune.result import COMPARED, Outcome, write_result
 from napari_nanoct.finetune.settings import PRESETS, TuneSettings
 from napari_nanoct.finetune.workplace import Point, Workplace
 from napari_nanoct.jobs import Cancelled, CancelToken, Event, Loss, Preview, Progress
@@ -43,7 +44,9 @@ PHANTOMS = 2
 VALIDATIONS, PATIENCE = 16, 6
 REPORT_EVERY = 2.0
 """Seconds between two events of progress."""
-END_PIXELS = 1.2e6
+VALIDATING = 0.2
+"""Share of the time that validations may take: a short run on a slow machine has fewer of them."""
+END_PIXELS = 1.5e6
 """About how many pixels in bfloat16 the comparison and the measured halo at the end take, beside the validation's."""
 
 
@@ -108,8 +111,11 @@ def parent_path(settings: TuneSettings, factor: int) -> Path:
             )
     else:
         path = find_model(settings.parent, factor)
-    if any(entry.name.startswith(f"{settings.model_name}-x") for entry in SHIPPED.iterdir()):
-        raise UserError(f"{settings.model_name} is the name of weights that ship; choose another name")
+    name = settings.model_name
+    if any(entry.name.startswith(f"{name}-x") for entry in SHIPPED.iterdir()):
+        raise UserError(f"{name} is the name of weights that ship; choose another name")
+    if name in (read_card(path).name, *COMPARED):
+        raise UserError(f"{name} is the name of what the new model is compared with; choose another name")
     if Path(settings.output).resolve() == path.resolve():
         raise UserError(f"{path} would be replaced by what is made from it; choose another output")
     return path
@@ -208,7 +214,12 @@ class Task:
             ours = kind(result[:OWN] * weight, target[:OWN] * weight) / weight.mean()
             return (OWN * ours + AGAIN * kind(result[OWN:], target[OWN:])) / (OWN + AGAIN)
 
-        return self.trainer.update(torch.cat([own.low, low]), torch.cat([own.high, high]), rate, loss)
+        return self.trainer.update(torch.cat([own.low, low]), torch.cat([own.high, high]), rate, loss, torch.mean)
+
+
+def ending(seconds: float, pixels: int) -> float:
+    """Return about how many seconds the end of a run takes where a validation of so many pixels took ``seconds``."""
+    return seconds * (2 + END_PIXELS / pixels)
 
 
 def patch_side(period: int) -> int:
@@ -229,23 +240,23 @@ def fingerprint(pairs: Sequence[SlicePair], method: str) -> str:
 def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> Generator[Event, None, Outcome]:
     """Train until time or steps are used up, nothing gets better any more, or the user has seen enough."""
     trainer, judge = task.trainer, task.judge
-    curve: list[Point] = []
-    if place.state.exists():
-        trainer.load(place.state)
-        curve = place.curve(trainer.step)
-        started -= curve[-1].seconds
-    best = place.best() if curve else None
     begin = time.monotonic()
     parent = judge.score(task.parent)
-    end = (time.monotonic() - begin) * (2 + END_PIXELS / judge.pixels)
-    reserve = min(end, task.settings.budget / 4)
+    took = time.monotonic() - begin
+    curve: list[Point] = []
+    best: dict[str, Tensor] | None = None
+    if place.state.exists():
+        curve, best = resumed(task, place, parent)
+        started -= curve[-1].seconds
+    reserve = min(ending(took, judge.pixels), task.settings.budget / 2)
     budget = task.settings.budget - reserve
+    every = max(1 / VALIDATIONS, took * (1 + 2 / len(judge.views)) / VALIDATING / budget)
 
     def spent() -> float:
         return max((time.monotonic() - started) / budget, trainer.step / task.stage.steps)
 
     losses: list[float] = []
-    due, reported, stale, finished = spent() + 1 / VALIDATIONS, begin, 0, False
+    due, reported, stale, finished = spent() + every, begin, 0, False
     while not finished:
         losses.append(task.step(learning_rate(task.stage, trainer.step, spent())))
         if trainer.pace < LEAST_PACE:
@@ -265,7 +276,7 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
         left = (now - started) * (1 / progress - 1) + reserve
         score = None
         if finished or progress >= due:
-            due = progress + 1 / VALIDATIONS
+            due = progress + every
             child = trainer.averaged().to(task.device)
             score = judge.score(child)
             stale += 1
@@ -274,7 +285,7 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
                 best = {name: value.cpu() for name, value in child.state_dict().items()}
                 place.keep(best)
             curve.append(Point(trainer.step, loss, score, round(now - started, 1)))
-            place.note(curve[-1])
+            place.note(curve)
             trainer.save(place.state)
             judge.preview(place.preview, task.parent, child)
             yield Preview(str(place.preview), trainer.step)
@@ -287,6 +298,22 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
     child = load_network(task.path)
     child.load_state_dict(best)
     return Outcome(child.to(task.device), parent, tuple(curve), trainer.step, stopped=not finished)
+
+
+def resumed(task: Task, place: Workplace, parent: float) -> tuple[list[Point], dict[str, Tensor]]:
+    """Load the state of a killed run; return its curve and its best weights, which may be newer than its state."""
+    try:
+        task.trainer.load(place.state)
+    except (UserError, SafetensorError):
+        raise UserError(
+            f"{place.folder} cannot be continued: it holds a run on other pairs, from another parent or with another "
+            "seed, or is damaged; continue with the same, or start anew (--overwrite)"
+        ) from None
+    best = place.best()
+    child = load_network(task.path)
+    child.load_state_dict(best)
+    task.trainer.best = task.judge.gain(task.judge.score(child.to(task.device)), parent)
+    return place.curve(task.trainer.step), best
 
 
 def finetune_model(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -49,7 +50,9 @@ class Workplace:
             raise UserError(f"{self.output.parent} does not exist; make the folder, or choose another output")
         if not os.access(self.output.parent, os.W_OK):
             raise UserError(f"{self.output.parent} cannot be written to; choose another output")
-        if self.output.is_dir() or (self.output.exists() and not settings.overwrite):
+        # a killed run was allowed to replace what is there
+        allowed = settings.overwrite or (settings.resume and self.state.exists())
+        if self.output.is_dir() or (self.output.exists() and not allowed):
             raise UserError(f"{self.output} exists; choose another output, or replace it with --overwrite")
         if settings.resume and not self.state.exists():
             raise UserError(f"{self.folder} holds no run to continue; leave out --resume")
@@ -69,19 +72,17 @@ class Workplace:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.preview.unlink(missing_ok=True)
 
-    def note(self, point: Point) -> None:
-        """Add a row to the log."""
-        new = not self.log.exists()
-        with self.log.open("a", newline="", encoding="utf-8") as file:
+    def note(self, curve: Sequence[Point]) -> None:
+        """Write the log; it appears whole or not at all, as the other files do."""
+        temporary = self.log.with_suffix(".part")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            if new:
-                writer.writerow([field.name for field in fields(Point)])
-            writer.writerow(astuple(point))
+            writer.writerow([field.name for field in fields(Point)])
+            writer.writerows(astuple(point) for point in curve)
+        os.replace(temporary, self.log)
 
     def curve(self, until: int) -> list[Point]:
         """Read the log up to a step; a killed run may have noted more than it saved."""
-        if not self.log.exists():
-            return []
         with self.log.open(newline="", encoding="utf-8") as file:
             rows = [
                 Point(int(row["step"]), float(row["loss"]), float(row["score"]), float(row["seconds"]))
