@@ -24,7 +24,7 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import CancelToken
 from napari_nanoct.jobs.events import Done, Event, Progress
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.losses import restoration_loss
+from napari_nanoct.training.losses import image_losses, relative_loss
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import DESIGN, Card
 from napari_nanoct.utsr.catalogue import find_model
@@ -45,7 +45,10 @@ Validate = Callable[[UTSR], Mapping[str, float]]
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""From result and target, (n, 1, h, w) on the device, to one number to make smaller."""
+"""From result and target, (n, 1, h, w) on the device, to the loss, of each image or one for all."""
+
+Merge = Callable[[Tensor], Tensor]
+"""From losses to one number to make smaller."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -69,21 +72,23 @@ class Trainer(Generic[Network]):
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
 
-    def update(self, low: Tensor, high: Tensor, rate: float, judge: Loss = restoration_loss) -> float:
-        """Take one step on a batch and return its loss; where it shows that the weights have run away, fall back."""
+    def update(
+        self, low: Tensor, high: Tensor, rate: float, judge: Loss = image_losses, merge: Merge = relative_loss
+    ) -> float:
+        """Take one step on a batch and return its mean loss; fall back where that shows weights that have run away."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate * self.pace
         low = low.to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             result = self.network(low)
-        loss = judge(result, high.to(self.device))
-        size = loss.item()
+        losses = judge(result, high.to(self.device))
+        size = losses.mean().item()
         if not math.isfinite(size) or (self.step > SETTLED and size > SPIKE * self.usual_loss):
             self._fall_back()
             return size
         self.usual_loss += (size - self.usual_loss) / min(self.step + 1, SETTLED)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        merge(losses).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
         self.optimiser.step()
         self.step += 1
