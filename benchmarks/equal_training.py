@@ -1,4 +1,4 @@
-"""Networks trained alike at factor 2: same batches, plain L1 + 0.2 Sobel, same optimiser, for as much processor time or as many steps."""
+"""Networks trained alike at factor 2: same batches, loss (a plain mean) and optimiser; equal processor time or steps."""
 
 from __future__ import annotations
 
