@@ -1,4 +1,4 @@
-"""Networks trained alike at factor 2: same batches, loss (a plain mean) and optimiser; equal processor time or steps."""
+"""Networks trained alike at factor 2: same batches, loss (plain mean) and optimiser; equal processor time or steps."""
 
 from __future__ import annotations
 
