@@ -14,6 +14,7 @@ import torch
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune import tuning
+from napari_nanoct.finetune.judge import restore
 from napari_nanoct.finetune.settings import Preset, TuneSettings
 from napari_nanoct.jobs import Cancelled, CancelToken, Done, Event, Loss, Preview, Progress
 from napari_nanoct.training.pairs import SlicePair
@@ -103,6 +104,21 @@ def test_a_noisy_volume_teaches_itself(
         clean = network(torch.from_numpy(noisy)[None, None])[0, 0].numpy()
     # The mean is learnt from noise alone: the result is nearer to a truth that nobody showed.
     assert np.square(clean - truth).mean() < 0.8 * np.square(noisy - truth).mean()
+
+
+def test_the_last_picture_is_of_what_is_written(
+    make_pairs: Make, tiny_parents: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_nanoct.finetune.result.FORGOTTEN", -100.0)  # so that it is drawn back to the parent
+    pairs, after = make_pairs(2), []
+    for event in tuning.tune(settings(tiny_parents, tmp_path), pairs):
+        if isinstance(event, Preview):
+            with np.load(event.path) as stored:
+                after.append(stored["after"])
+    assert isinstance(event, Done)
+    assert event.record["training"]["share_of_child"] < 1
+    written = restore(load_network(event.output), pairs[1].low, torch.device("cpu"))
+    assert np.abs(after[-1] - written).max() < 0.01 < np.abs(after[-2] - written).max()
 
 
 def test_what_is_no_better_says_so(

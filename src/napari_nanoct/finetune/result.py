@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_nanoct.enhance.device import describe
 from napari_nanoct.finetune.compare import Image, Restore, compare, save_comparison
 from napari_nanoct.finetune.judge import restore
-from napari_nanoct.jobs import Done
+from napari_nanoct.jobs import Done, Preview
 from napari_nanoct.jobs.record import stamp, versions
 from napari_nanoct.utsr.card import Card
 from napari_nanoct.utsr.checkpoint import save_checkpoint
@@ -60,10 +60,20 @@ class Outcome:
     stopped: bool
 
 
-def write_result(task: Task, outcome: Outcome, place: Workplace, volumes: Mapping[str, Any], started: float) -> Done:
-    """Compare child and parent, and write the weights with their card and the picture; the weights appear last."""
+def write_result(
+    task: Task, outcome: Outcome, place: Workplace, volumes: Mapping[str, Any], started: float
+) -> Generator[Preview, None, Done]:
+    """Compare child and parent, and write the weights with their card and the picture; the weights appear last.
+
+    Yields
+    ------
+    Preview
+        Of the weights that are written: not those of the last validation.
+    """
     settings, judge = task.settings, task.judge
     child, share, memory = less_forgetful(task, outcome.child)
+    judge.preview(place.preview, task.parent, child)
+    yield Preview(str(place.preview), outcome.steps)
     name = f"{settings.model_name} ×{task.factor}"
     first = COMPARED[task.factor > 1]
 

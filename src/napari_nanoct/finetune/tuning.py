@@ -67,7 +67,7 @@ def run(settings: TuneSettings, cancel: CancelToken | None = None) -> Iterator[E
     Loss
         With the held-out score of child and parent at each validation.
     Preview
-        After each validation.
+        After each validation, and of what is written.
     Done
         Last: ``record["message"]`` says in a sentence how the child compares with its parent, and
         ``record["better_than_parent"]`` whether it is better.
@@ -159,7 +159,7 @@ def tune(
         raise
     yield Progress(outcome.curve[-1].step, outcome.curve[-1].step, "steps", message="comparing with the parent")
     with writing(place.output):
-        done = write_result(task, outcome, place, volumes or {}, started)
+        done = yield from write_result(task, outcome, place, volumes or {}, started)
         place.end()
     yield done
 
