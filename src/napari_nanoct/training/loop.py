@@ -88,7 +88,7 @@ class Trainer(Generic[Network]):
             return size
         self.usual_loss += (size - self.usual_loss) / min(self.step + 1, SETTLED)
         self.optimiser.zero_grad(set_to_none=True)
-        merge(losses).backward()  # type: ignore[no-untyped-call]
+        merge(losses).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
         self.optimiser.step()
         self.step += 1
