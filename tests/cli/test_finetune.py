@@ -54,6 +54,7 @@ def test_from_pairs_to_a_model_that_is_listed(words: list[str]) -> None:
     result = CliRunner().invoke(app, [*words, "--notes", "a remark"], catch_exceptions=False)
     assert result.exit_code == 0
     assert re.match(r"At most \d+\.\d min, for about \d+ steps; memory: about \d+ MB\n", result.output)
+    assert re.search(r"steps  loss \d\.\d+, best [+-]\d\.\d+ dB  0:\d\d left\n", result.output)
     verdict = "is better" if read_card(words[3]).quality["better_than_parent"] else "is NOT better"
     assert f"mine ×1 {verdict} than tiny: mean squared error" in result.output
     assert "squared error to noisy pixels" in result.output

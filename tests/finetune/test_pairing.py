@@ -12,7 +12,15 @@ from scipy.ndimage import gaussian_filter
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune.matching import allowed
-from napari_nanoct.finetune.pairing import Paired, PairRefused, load_pairs, match_slice, overlay, pair_volumes
+from napari_nanoct.finetune.pairing import (
+    Paired,
+    PairRefused,
+    load_pairs,
+    match_slice,
+    overlay,
+    pair_slices,
+    pair_volumes,
+)
 from napari_nanoct.finetune.placing import Placement, place_volumes
 from napari_nanoct.finetune.project import Region, load_project, save_project
 from napari_nanoct.finetune.scans import Scan, expected
@@ -85,6 +93,16 @@ def test_from_two_volumes_to_arrays_by_way_of_a_file(low: Volume, high: Volume, 
     picture = overlay(pair)
     assert picture.shape == (80, 80, 3)
     assert picture[40, 40].max() > picture[0, 0].max()
+
+
+def test_from_python_to_a_file(low: Volume, tmp_path: Path) -> None:
+    result = pair_slices(low, output=tmp_path / "pairs.json", slices=(2, 3))
+    assert load_project(tmp_path / "pairs.json") == result.project
+    with pytest.raises(UserError, match="overwrite=True"):
+        pair_slices(low, output=tmp_path / "pairs.json")
+    with pytest.raises(UserError, match="An array has no file"):
+        pair_slices(np.asarray(low.data), output=tmp_path / "other.json")
+    assert len(pair_slices(np.asarray(low.data), slices=(2, 3)).project.matches) == 2
 
 
 def test_a_zoom_scan_without_voxel_sizes(tmp_path: Path, low: Volume) -> None:

@@ -18,7 +18,7 @@ def project(folder: Path) -> Project:
     high = Source("/elsewhere/high.tif", (20.0, 20.0, 20.0), "nm", (0.0, 1.0), "cd")
     match = Match(3, 7.25, Similarity(2.01, -1.5, (10.0, 11.0), (22.0, 20.5)), 0.9, 0.05, 0.93, 0.8)
     regions = (Region(((0.0, 0.0), (0.0, 9.0), (9.0, 9.0)), use=False, low_slice=3),)
-    return Project("pairs", 2, low, high, (match, Match(4, 8.25)), regions)
+    return Project("pairs", 2, low, high, (match, Match(4, 8.25, Similarity(1.9))), regions)
 
 
 def test_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -43,6 +43,7 @@ def test_moves_with_its_volume(tmp_path: Path) -> None:
         {"matches": []},
         {"matches": [{"low_slice": 1}]},
         {"factor": 3},
+        {"factor": 4},  # the second volume is but twice as fine
         {"method": "guess"},
         {"matches": [{**asdict(Match(1, 1.0)), "low_slice": "first"}]},
         {"low": None},

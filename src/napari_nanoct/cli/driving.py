@@ -142,11 +142,10 @@ def _for_people() -> Iterator[Callable[[Event], None]]:
 
 
 def _state(event: Progress) -> str:
-    """Return rate and time left, or what the job is doing."""
-    if event.message or event.rate is None:
-        return event.message
-    left = f"  {_clock(event.seconds_left)} left" if event.seconds_left is not None else ""
-    return f"{event.rate:.3g} Mvoxel/s{left}"
+    """Return what the job is doing, or its rate, and the time left."""
+    rate = f"{event.rate:.3g} Mvoxel/s" if event.rate is not None else ""
+    left = f"{_clock(event.seconds_left)} left" if event.seconds_left is not None else ""
+    return "  ".join(filter(None, (event.message or rate, left)))
 
 
 def _finish(event: Event) -> None:

@@ -46,7 +46,10 @@ def checked(pairs: Sequence[SlicePair], patch: int) -> int:
                 "which is no factor of 1, 2 or 4; pair the slices anew"
             )
         if pair.usable.shape != pair.low.shape or not pair.usable.any():
-            raise UserError(f"{place} has no usable pixel; leave it out, or widen the region that is used")
+            raise UserError(
+                f"{place} has no usable pixel: nowhere in the regions that are used do its two sides agree; pair it "
+                "anew, leave it out, or widen the regions"
+            )
         if min(height, width) < patch:
             raise UserError(
                 f"{place} has {height} x {width} pixels, less than the {patch} x {patch} of a patch; give larger slices"

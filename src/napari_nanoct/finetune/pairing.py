@@ -21,7 +21,7 @@ from napari_nanoct.finetune.matching import (
     slice_pair,
 )
 from napari_nanoct.finetune.placing import place_volumes
-from napari_nanoct.finetune.project import Match, Project, Region, Source
+from napari_nanoct.finetune.project import Match, Project, Region, Source, save_project
 from napari_nanoct.finetune.scans import Scan, Triple
 from napari_nanoct.jobs import CancelToken, Progress
 from napari_nanoct.training.pairs import SlicePair
@@ -161,14 +161,25 @@ def pair_slices(
     slices: Sequence[int] | None = None,
     common: tuple[Triple, Triple] | None = None,
     method: str | None = None,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> Paired:
-    """Pair slices to fine-tune on, as ``nanoct pair`` does; the parameters are those of :func:`pair_volumes`.
+    """Pair slices to fine-tune on, as ``nanoct pair`` does; the other parameters are those of :func:`pair_volumes`.
+
+    Parameters
+    ----------
+    output : path, optional
+        File of pairs to write, for :func:`napari_nanoct.finetune_model`; then the volumes must be files.
+    overwrite : bool
+        Replace an existing output.
+    progress : callable, optional
+        Called with every event.
 
     Examples
     --------
-    >>> paired = pair_slices("wide.tif", "zoom.tif", factor=2)  # doctest: +SKIP
+    >>> paired = pair_slices("wide.tif", "zoom.tif", factor=2, output="pairs.json")  # doctest: +SKIP
     """
     from napari_nanoct.volumes import Volume, open_volume
 
@@ -176,8 +187,17 @@ def pair_slices(
         volume if volume is None or isinstance(volume, Volume) else open_volume(volume) for volume in (low, high)
     )
     assert one is not None
+    if output is not None:
+        if Path(output).exists() and not overwrite:
+            raise UserError(f"{output} exists; give another name or overwrite=True.")
+        if "array" in (one.source, other.source if other else ""):
+            raise UserError(
+                f"An array has no file that {output} could name; save it, for example as TIFF, and pair that."
+            )
     for event in pair_volumes(one, other, factor=factor, slices=slices, common=common, method=method, cancel=cancel):
         if isinstance(event, Paired):
+            if output is not None:
+                save_project(event.project, Path(output))
             return event
         if progress:
             progress(event)

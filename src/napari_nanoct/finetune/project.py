@@ -152,12 +152,15 @@ def _another(path: Path, kind: str) -> UserError:
 def _project(content: dict[str, Any], folder: Path) -> Project:
     if content["method"] not in METHODS or content["factor"] not in (1, 2, 4) or not content["matches"]:
         raise ValueError("method, factor or matches are wrong")
+    matches = tuple(_match(match) for match in content["matches"])
+    if content["method"] == "pairs" and any(1.15 * match.similarity.scale < content["factor"] for match in matches):
+        raise ValueError(f"factor {content['factor']} is more than the second volume is finer")
     return Project(
         content["method"],
         content["factor"],
         _source(content["low"], folder),
         _source(content["high"], folder) if content["high"] else None,
-        tuple(_match(match) for match in content["matches"]),
+        matches,
         tuple(
             Region(tuple((float(y), float(x)) for y, x in region["polygon"]), region["use"], region["low_slice"])
             for region in content["regions"]
