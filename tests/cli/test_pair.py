@@ -44,10 +44,13 @@ def test_two_scans(tmp_path: Path) -> None:
 def test_one_scan_says_what_is_assumed(tmp_path: Path) -> None:
     shown = run("low.npy", "-o", "p.json")
     assert "4 pairs at factor 1, method neighbours." in shown
+    assert "agreement" in shown
     assert "noise is independent" in shown
     with pytest.raises(UserError, match="--overwrite"):
         run("low.npy", "-o", "p.json", "--blind-spot")
-    assert "method blind-spot" in run("low.npy", "-o", "p.json", "--blind-spot", "--overwrite")
+    shown = run("low.npy", "-o", "p.json", "--blind-spot", "--overwrite")
+    assert "method blind-spot" in shown
+    assert "agreement" not in shown  # a slice with itself
 
 
 @pytest.mark.parametrize(

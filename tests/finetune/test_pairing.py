@@ -193,6 +193,10 @@ def test_without_a_second_volume(low: Volume, tmp_path: Path) -> None:
     assert np.array_equal(pair.high, load_pairs(neighbours)[3].low)
     single = paired(saved(tmp_path, "one", coarse()[:1], None), None).project
     assert single.method == "blind-spot"
+    assert single.matches[0].usable == 1
+    holed = coarse()[:1]
+    holed[:, :, :20] = np.nan
+    assert paired(saved(tmp_path, "holed", holed, None), None).project.matches[0].usable == 0.75
     alone = load_pairs(single)[0]
     assert np.array_equal(alone.low, np.clip(alone.high, alone.low.min(), alone.low.max()))
     with pytest.raises(UserError, match="factor 1, not 2"):

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
     Point = tuple[float, float, float]
 
+COLUMNS = {
+    "pairs": ("slice", "partner", "middle at y, x", "rotation", "scale", "agreement"),
+    "halves": ("slice", "partner", "agreement"),
+    "neighbours": ("slice", "partner", "agreement"),
+    "blind-spot": ("slice",),
+}
+"""What is told of each slice, by method."""
+
 
 def pair(
     low: Annotated[str, typer.Argument(metavar="LOW", help="Tomogram of the kind to be enhanced.")],
@@ -104,17 +112,20 @@ def print_table(result: Paired) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    registered = result.project.method == "pairs"
-    columns = ["slice", "partner", "middle at y, x", "rotation", "scale", "agreement", "usable"]
-    table = Table()
-    for name in columns if registered else [*columns[:2], *columns[5:]]:
+    method, table = result.project.method, Table()
+    for name in (*COLUMNS[method], "usable"):
         table.add_column(name, justify="right")
     for match in result.project.matches:
         y, x = match.similarity.centre_high
-        row = [str(match.low_slice), f"{match.high_slice:.2f}"]
-        if registered:
-            row += [f"{y:.1f}, {x:.1f}", f"{match.similarity.rotation:.2f}\u00b0", f"{match.similarity.scale:.4f}"]
-        table.add_row(*row, f"{match.quality:.2f}", f"{100 * match.usable:.0f} %")
+        cells = {
+            "slice": str(match.low_slice),
+            "partner": f"{match.high_slice:.2f}" if method == "pairs" else f"{match.high_slice:.0f}",
+            "middle at y, x": f"{y:.1f}, {x:.1f}",
+            "rotation": f"{match.similarity.rotation:.2f}\u00b0",
+            "scale": f"{match.similarity.scale:.4f}",
+            "agreement": f"{match.quality:.2f}",
+        }
+        table.add_row(*(cells[name] for name in COLUMNS[method]), f"{100 * match.usable:.0f} %")
     Console(highlight=False, markup=False).print(table)
     for refusal in result.refusals:
         typer.echo(f"left out: {refusal.reason}")

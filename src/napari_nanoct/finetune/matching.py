@@ -71,7 +71,7 @@ def match_itself(project: Project, low: Volume, high: Volume | None, z: int) -> 
     scan = Scan(low, IntensityRange(*project.low.range))
     fixed = _checked(scan, z)
     if project.method == "blind-spot":
-        return Match(z, z)
+        return Match(z, z, usable=round(float(np.isfinite(fixed).mean()), 4))
     if project.method == "neighbours":
         other_z, other = (z + 1 if z + 1 < low.shape[0] else z - 1), scan
     else:
