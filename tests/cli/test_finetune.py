@@ -17,6 +17,7 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.finetune import tuning
 from napari_nanoct.finetune.pairing import pair_slices
 from napari_nanoct.finetune.project import save_project
+from napari_nanoct.finetune.settings import PRESETS as LENGTHS
 from napari_nanoct.finetune.settings import Preset
 from napari_nanoct.jobs import Done, Loss, Preview, from_json
 from napari_nanoct.utsr import read_card
@@ -44,7 +45,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("napari_nanoct.finetune.judge.slices", lambda seed, side: blobs)
     monkeypatch.setattr(tuning, "RATE", 3e-3)
     monkeypatch.setattr(tuning, "OWN", 3)
-    monkeypatch.setitem(tuning.PRESETS, "quick", Preset(60.0, 8))
+    monkeypatch.setitem(LENGTHS, "quick", Preset(60.0, 8))
     monkeypatch.setenv("NANOCT_MODELS", str(tmp_path / "models"))
     output = tmp_path / "models" / "mine-x1.safetensors"
     return ["finetune", str(tmp_path / "pairs.json"), "-o", str(output), "--parent", str(parent), "--device", "cpu"]

@@ -16,7 +16,7 @@ import pytest
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune import tuning
-from napari_nanoct.finetune.settings import Preset, TuneSettings
+from napari_nanoct.finetune.settings import PRESETS, Preset, TuneSettings
 from napari_nanoct.jobs import Done
 from napari_nanoct.utsr import list_models, load_network, read_card
 
@@ -29,7 +29,7 @@ from napari_nanoct.training import loop, pairs
 blob = np.load("blob.npy")
 replay.slices = judge.slices = lambda seed, side: (blob,)
 tuning.RATE, tuning.OWN, tuning.VALIDATIONS = 3e-3, 3, 8
-tuning.PRESETS["quick"] = settings.Preset(60.0, 16)
+settings.PRESETS["quick"] = settings.Preset(60.0, 16)
 whole, times = loop.save_file, []
 
 def half(tensors, path, metadata):  # of the second state only half comes to the disk
@@ -62,7 +62,7 @@ def blob(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> np.ndarray:
     monkeypatch.setattr(tuning, "RATE", 3e-3)
     monkeypatch.setattr(tuning, "OWN", 3)
     monkeypatch.setattr(tuning, "VALIDATIONS", 8)
-    monkeypatch.setitem(tuning.PRESETS, "quick", Preset(60.0, 16))
+    monkeypatch.setitem(PRESETS, "quick", Preset(60.0, 16))
     monkeypatch.setenv("NANOCT_MODELS", str(tmp_path))
     return picture
 

@@ -14,6 +14,13 @@ def test_defaults_give_the_short_line() -> None:
     assert settings.budget == 60 * PRESETS["quick"].minutes
 
 
+def test_more_time_allows_more_steps() -> None:
+    quick = PRESETS["quick"]
+    steps = [TuneSettings("p", "m.safetensors", minutes=m).steps for m in (None, 1.0, quick.minutes, 10.0)]
+    assert steps[:3] == [quick.steps] * 3
+    assert steps[3] == round(quick.steps * 10 / quick.minutes)
+
+
 def test_every_setting_stands_in_the_line() -> None:
     settings = TuneSettings(
         "-p.json", "m.safetensors", "N", "-a note", "p.safetensors", "thorough", 7.5, "cpu", 2, 3, True

@@ -15,7 +15,7 @@ import torch
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune import tuning
 from napari_nanoct.finetune.judge import restore
-from napari_nanoct.finetune.settings import Preset, TuneSettings
+from napari_nanoct.finetune.settings import PRESETS, Preset, TuneSettings
 from napari_nanoct.jobs import Cancelled, CancelToken, Done, Event, Loss, Preview, Progress
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.utsr import load_network, read_card
@@ -37,7 +37,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_nanoct.finetune.judge.slices", blobs)
     monkeypatch.setattr(tuning, "RATE", 3e-3)
     monkeypatch.setattr(tuning, "OWN", 3)
-    monkeypatch.setitem(tuning.PRESETS, "quick", Preset(60.0, 40))
+    monkeypatch.setitem(PRESETS, "quick", Preset(60.0, 40))
 
 
 def settings(tiny_parents: dict[int, Path], folder: Path, factor: int = 1, **keywords: Any) -> TuneSettings:

@@ -12,7 +12,7 @@ from napari_nanoct.enhance.device import choose_device
 from napari_nanoct.finetune.held_out import kept_out
 from napari_nanoct.finetune.judge import SIDE, SLICES
 from napari_nanoct.finetune.project import load_project
-from napari_nanoct.finetune.settings import PRESETS, TuneSettings
+from napari_nanoct.finetune.settings import TuneSettings
 from napari_nanoct.finetune.tuning import AGAIN, OWN, VALIDATING, VALIDATIONS, ending, parent_path, patch_side
 from napari_nanoct.finetune.workplace import Workplace
 from napari_nanoct.training.losses import restoration_loss
@@ -95,8 +95,8 @@ def estimate(settings: TuneSettings, factor: int, count: int, shape: tuple[int, 
     # The parent's score, and at each validation that of the child and two pictures.
     validations = forward * views + min(VALIDATIONS * forward * (views + 2), VALIDATING * settings.budget)
     beside = validations + end
-    preset, budget = PRESETS[settings.preset], settings.budget
-    steps = max(1, min(preset.steps, int((budget - beside) / step)))
+    budget = settings.budget
+    steps = max(1, min(settings.steps, int((budget - beside) / step)))
     # Where the end would take more than half of the time, it takes more than was given.
     seconds = min(steps * step + beside, max(budget, budget / 2 + end))
     weights = 4 * COPIES * sum(value.numel() for value in network.parameters())

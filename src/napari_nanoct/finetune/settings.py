@@ -20,7 +20,7 @@ class Preset:
     minutes : float
         For the whole run, from the first step to the comparison at the end.
     steps : int
-        Most steps: what a GPU takes a moment for does not go on for minutes.
+        Most steps in that time: what a GPU takes a moment for does not go on for minutes.
     """
 
     minutes: float
@@ -108,6 +108,12 @@ class TuneSettings:
     def budget(self) -> float:
         """Seconds that the run may take."""
         return 60 * (PRESETS[self.preset].minutes if self.minutes is None else self.minutes)
+
+    @property
+    def steps(self) -> int:
+        """Most steps: those of the preset, and as many times more as the time given is longer than the preset's."""
+        preset = PRESETS[self.preset]
+        return round(preset.steps * max(1.0, self.budget / 60 / preset.minutes))
 
     def arguments(self) -> list[str]:
         """Return the exact arguments after ``nanoct`` that start this run; what is at its default is left out."""

@@ -23,7 +23,7 @@ from napari_nanoct.finetune.patches import Patches
 from napari_nanoct.finetune.project import load_project
 from napari_nanoct.finetune.replay import Replay
 from napari_nanoct.finetune.result import COMPARED, Outcome, write_result
-from napari_nanoct.finetune.settings import PRESETS, TuneSettings
+from napari_nanoct.finetune.settings import TuneSettings
 from napari_nanoct.finetune.workplace import Point, Workplace
 from napari_nanoct.jobs import Cancelled, CancelToken, Event, Loss, Preview, Progress
 from napari_nanoct.jobs.files import writing
@@ -85,7 +85,7 @@ def run(settings: TuneSettings, cancel: CancelToken | None = None) -> Iterator[E
     project = load_project(Path(settings.project))
     place = Workplace(settings)
     parent_path(settings, project.factor)  # said before the volumes are read
-    yield Progress(0, PRESETS[settings.preset].steps, "steps", message="reading the pairs")
+    yield Progress(0, settings.steps, "steps", message="reading the pairs")
     volumes = {
         name: {"name": Path(source.path).name, "fingerprint": source.fingerprint}
         for name, source in (("low", project.low), ("high", project.high))
@@ -186,7 +186,7 @@ class Task:
         self.replay = Replay(clean, self.factor, self.patch, PHANTOMS, settings.seed, device, cancel.check)
         cancel.check()
         self.memory = Memory(self.factor, self.patch, device)
-        stage = Stage(PRESETS[settings.preset].steps, 0.0, RATE, patch=self.patch, batch=OWN + AGAIN, warm_up=WARM_UP)
+        stage = Stage(settings.steps, 0.0, RATE, patch=self.patch, batch=OWN + AGAIN, warm_up=WARM_UP)
         key = f"{self.card.sha256} {self.digest} {settings.seed}"
         name = f"{Path(settings.project).name} {hashlib.sha256(key.encode()).hexdigest()[:8]}"
         recipe = Recipe(name, self.card.name, self.factor, settings.seed, (stage,))
