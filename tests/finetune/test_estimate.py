@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_nanoct.finetune.estimate import estimate
-from napari_nanoct.finetune.settings import PRESETS, TuneSettings
+from napari_nanoct.finetune.settings import TuneSettings
 
 
 def plan(tiny_parents: dict[int, Path], minutes: float) -> TuneSettings:
@@ -13,9 +13,10 @@ def plan(tiny_parents: dict[int, Path], minutes: float) -> TuneSettings:
 
 
 def test_time_and_memory_are_told(tiny_parents: dict[int, Path]) -> None:
-    short, long = (estimate(plan(tiny_parents, minutes), 2, 4, (128, side)) for minutes, side in ((0.01, 64), (5, 128)))
+    plans = plan(tiny_parents, 0.01), plan(tiny_parents, 5)
+    short, long = (estimate(each, 2, 4, (128, side)) for each, side in zip(plans, (64, 128), strict=True))
     assert 0 < short.seconds_per_step < 60
-    assert 1 <= short.steps < long.steps <= PRESETS["quick"].steps
+    assert 1 <= short.steps < long.steps <= plans[1].steps
     assert long.seconds <= 300
     # A slice in float32 with its mask, and a target four times as large, each twice.
     assert long.memory - short.memory == 2 * 4 * 128 * (128 - 64) * (5 + 16)
