@@ -24,6 +24,8 @@ def project(folder: Path) -> Project:
 def test_comes_back_as_it_was(tmp_path: Path) -> None:
     save_project(project(tmp_path), tmp_path / "pairs.json")
     assert load_project(tmp_path / "pairs.json") == project(tmp_path)
+    lines = (tmp_path / "pairs.json").read_text().splitlines()
+    assert sum(line.startswith('  {"low_slice": ') for line in lines) == 2  # a slice on a line
 
 
 def test_moves_with_its_volume(tmp_path: Path) -> None:

@@ -100,8 +100,19 @@ def save_project(project: Project, path: Path) -> None:
             content[name]["path"] = _relative(Path(content[name]["path"]), path.parent)
     temporary = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    temporary.write_text(_text(content), encoding="utf-8")
     os.replace(temporary, path)
+
+
+def _text(content: dict[str, Any]) -> str:
+    """JSON for people: a volume, a slice or a region on a line."""
+
+    def entry(value: Any) -> str:
+        if not isinstance(value, (list, tuple)) or not value:
+            return json.dumps(value)
+        return "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]"
+
+    return "{\n" + ",\n".join(f" {json.dumps(name)}: {entry(value)}" for name, value in content.items()) + "\n}\n"
 
 
 def load_project(path: Path) -> Project:
@@ -117,7 +128,7 @@ def load_project(path: Path) -> Project:
     content = _content(path)
     version = content.pop("version", None)
     if content.pop("kind", None) != KIND:
-        raise _another(path, "JSON that holds something else")
+        raise _another(path, "JSON text about something else")
     if version != VERSION:
         raise UserError(f"{path} is not a file of pairs of version {VERSION} but of {version!r}; pair the slices anew")
     try:
@@ -135,7 +146,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise _another(path, "a folder")
     with path.open("rb") as file:
         if file.read(64).removeprefix(BOM_UTF8).lstrip()[:1] != b"{":
-            raise _another(path, "no JSON text")
+            raise _another(path, "another kind of file, no JSON text")
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError:

@@ -44,7 +44,7 @@ class Workplace:
         self.state, self.log, self.weights = (
             self.folder / name for name in ("state.safetensors", "log.csv", "best.safetensors")
         )
-        if self.output.parent == user_folder():
+        if self.output.parent.resolve() == user_folder().resolve():
             self.output.parent.mkdir(parents=True, exist_ok=True)
         if not self.output.parent.is_dir():
             raise UserError(f"{self.output.parent} does not exist; make the folder, or choose another output")
