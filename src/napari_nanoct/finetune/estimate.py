@@ -94,11 +94,11 @@ def estimate(settings: TuneSettings, factor: int, count: int, shape: tuple[int, 
     end = ending(forward * views, views * height * width)
     # The parent's score, and at each validation that of the child and two pictures.
     validations = forward * views + min(VALIDATIONS * forward * (views + 2), VALIDATING * settings.budget)
-    beside = validations + end
     budget = settings.budget
-    steps = max(1, min(settings.steps, int((budget - beside) / step)))
-    # Where the end would take more than half of the time, it takes more than was given.
-    seconds = min(steps * step + beside, max(budget, budget / 2 + end))
+    # Half of the time is for training, so that all takes more than was given where the end takes more than half.
+    training = budget - validations - min(end, budget / 2)
+    steps = max(1, min(settings.steps, int(training / step)))
+    seconds = min(steps * step + validations + end, max(budget, budget / 2 + end))
     weights = 4 * COPIES * sum(value.numel() for value in network.parameters())
     memory = weights + BYTES_PER_PIXEL * low.numel()
     if device.type == "cpu":
