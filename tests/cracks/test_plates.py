@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_nanoct.cracks import plates
 from napari_nanoct.cracks.plates import measure_halo, plate_measure, usual_widths
 
 CUBE = (1.0, 1.0, 1.0)
@@ -103,3 +104,10 @@ def test_a_block_with_its_halo_is_the_whole() -> None:
     whole = plate_measure(volume, CUBE, widths)
     part = plate_measure(volume[16 - z : 24 + z, 20 - y : 33 + y, 17 - x : 40 + x], CUBE, widths)
     assert np.array_equal(part[z:-z, y:-y, x:-x], whole[16:24, 20:33, 17:40])
+
+
+def test_a_few_slices_at_once_give_what_all_at_once_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).random((13, 20, 24), np.float32)
+    expected = plate_measure(noise, (4.0, 1.0, 1.0), (2.0, 6.0))
+    monkeypatch.setattr(plates, "CHUNK", 3 * 20 * 24)
+    assert np.array_equal(plate_measure(noise, (4.0, 1.0, 1.0), (2.0, 6.0)), expected)

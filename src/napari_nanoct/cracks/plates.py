@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.derivatives import Spacing, eigenvalues, halo, hessian, smooth
+from napari_nanoct.cracks.derivatives import Spacing, eigenvalues, halo, hessian, reflected, smooth
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MATCHED = 2 * math.exp(-0.5) / math.sqrt(2 * math.pi)
 """Response sigma^2 lambda1 at the middle of a plate of contrast 1 and width 2 sigma: the largest over all sigma."""
+
+CHUNK = 1 << 18
+"""Voxels that second derivatives are taken of at once: they need much memory, and are faster in a cache."""
 
 
 def sheetness(values: Tensor) -> Tensor:
@@ -70,10 +73,16 @@ def plate_measure(
     if not dark:
         values = -values
     best = torch.zeros_like(values)
+    slices = max(1, CHUNK // best[0].numel())
     for width in widths:
         sigma = width / 2
-        found = sheetness(eigenvalues(hessian(smooth(values, sigma, voxel_size), voxel_size)))
-        torch.maximum(best, found * (sigma**2 / MATCHED), out=best)
+        smoothed = smooth(values, sigma, voxel_size)
+        for axis in (-3, -2, -1):
+            smoothed = reflected(smoothed, axis, 1, 1)
+        for z in range(0, len(best), slices):
+            part = best[z : z + slices]
+            found = sheetness(eigenvalues(hessian(smoothed[z : z + len(part) + 2], voxel_size, valid=True)))
+            torch.maximum(part, found * (sigma**2 / MATCHED), out=part)
     return np.asarray(best.numpy())
 
 
