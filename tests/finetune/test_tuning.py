@@ -165,8 +165,10 @@ def test_cancelling_keeps_the_best_so_far(make_pairs: Make, tiny_parents: dict[i
     job = tuning.tune(settings(tiny_parents, tmp_path), make_pairs(4), cancel=cancel)
     until(job, Preview)
     cancel.cancel()
-    done = list(job)[-1]
+    *events, done = job
     assert isinstance(done, Done)
+    (comparing,) = (event for event in events if isinstance(event, Progress) and "comparing" in event.message)
+    assert comparing.done == comparing.total == done.record["steps"]
     assert done.record["stopped"] is True
     assert done.record["message"].startswith("Stopped after")
     assert read_card(done.output).training["steps"] < 40

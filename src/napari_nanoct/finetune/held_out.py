@@ -92,7 +92,7 @@ def split(pairs: Sequence[SlicePair], patch: int) -> Split:
         held = tuple(pair for i, pair in enumerate(pairs) if i in chosen)
         learnt = tuple(pair for i, pair in enumerate(pairs) if i not in chosen)
         slices = ", ".join(str(pair.low_slice) for pair in held)
-        return Split(learnt, held, f"held out of {count} slices: {slices}")
+        return Split(learnt, held, f"held out of {count} slices: number{'s' if keep > 1 else ''} {slices}")
     pair = pairs[0]
     # Along the longer extent of what is usable; either part gets a third at least.
     rows, columns = (np.flatnonzero(pair.usable.any(axis)) for axis in (1, 0))

@@ -157,7 +157,7 @@ def tune(
     except Cancelled:
         place.end()
         raise
-    yield Progress(outcome.curve[-1].step, outcome.curve[-1].step, "steps", message="comparing with the parent")
+    yield Progress(outcome.steps, outcome.steps, "steps", message="comparing with the parent")
     with writing(place.output):
         done = yield from write_result(task, outcome, place, volumes or {}, started)
         place.end()
