@@ -75,7 +75,8 @@ def test_from_an_empty_napari_to_a_volume_enhanced_by_a_new_model(
         assert match.similarity.scale == pytest.approx(2, abs=0.01)
 
     _ask(qtbot, dock, "my-cathode", 0.3)
-    for words in ("my-cathode-x2.safetensors", "4 slices, ×2, from utsr-light", "Time: at most", "Memory:", "copies"):
+    slices = "4 slices, ×2, from utsr-light; 1 of them is kept out"
+    for words in ("my-cathode-x2.safetensors", slices, "Time: at most", "Memory:", "copies"):
         assert words in ui.question.text()
     ui.start.click()
     assert ui.tabs.currentIndex() == PROGRESS

@@ -16,6 +16,7 @@ from napari_nanoct.docks.tune_controls import PROGRESS
 from napari_nanoct.docks.tune_files import copy_missing, with_files
 from napari_nanoct.docks.tune_pairs import PairList
 from napari_nanoct.docks.volume_run import VolumeRun
+from napari_nanoct.finetune.held_out import kept_out
 from napari_nanoct.finetune.project import Project, save_project
 from napari_nanoct.finetune.settings import TuneSettings
 from napari_nanoct.jobs import CancelToken, Done
@@ -64,10 +65,12 @@ class TunePlan:
         """Return what the user should know before the start, one line each."""
         settings, project, estimate = self.settings, self.project, self.estimate
         count = len(project.matches)
+        kept = kept_out(count)
+        out = "its last third is" if count == 1 else f"{kept} of them {'is' if kept == 1 else 'are'}"
         lines = [
             f"Writes {settings.output}",
-            f"{count} slice{'' if count == 1 else 's'}, ×{project.factor}, from {settings.parent}; about a quarter is "
-            "kept out to judge by",
+            f"{count} slice{'' if count == 1 else 's'}, ×{project.factor}, from {settings.parent}; {out} kept out to "
+            "judge by",
             f"Time: at most {time_text(estimate.seconds)}, for about {estimate.steps} steps",
             f"Memory: about {size_text(estimate.memory)}",
         ]
