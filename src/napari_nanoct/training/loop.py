@@ -97,7 +97,8 @@ class Trainer(Generic[Network]):
         decay = min(EMA_DECAY, (1 + within) / (10 + within))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+                if value.is_floating_point():  # tables of indices stay what they are
+                    self.average[name].lerp_(value, 1 - decay)
         return size
 
     def _fall_back(self) -> None:
