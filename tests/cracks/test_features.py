@@ -58,9 +58,11 @@ def test_a_window_has_the_features_of_the_volume(voxel_size: tuple[float, float,
 def test_a_block_with_its_halo_has_the_features_of_the_volume() -> None:
     voxel_size, settings = (2.0, 1.0, 1.0), FeatureSettings((0.7, 1.5))
     volume, (z, y, x) = texture(30, 40, 41), halo(settings, voxel_size)
-    part = volume_features(volume[10 - z : 14 + z, 12 - y : 20 + y, 12 - x : 25 + x], voxel_size, settings)
-    whole = volume_features(volume, voxel_size, settings)
-    assert np.array_equal(part[:, z:-z, y:-y, x:-x], whole[:, 10:14, 12:20, 12:25])
+    wide = volume[10 - z : 14 + z, 12 - y : 20 + y, 12 - x : 25 + x]
+    inner = (slice(z, z + 4), slice(y, y + 8), slice(x, x + 13))
+    whole = volume_features(volume, voxel_size, settings)[:, 10:14, 12:20, 12:25]
+    assert np.array_equal(volume_features(wide, voxel_size, settings)[:, z:-z, y:-y, x:-x], whole)
+    assert np.array_equal(volume_features(wide, voxel_size, settings, inner=inner), whole)
 
 
 def test_features_of_a_dark_plate_say_plate_at_its_middle_alone() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.cracks.blocks import Box
 from napari_nanoct.cracks.derivatives import Spacing, kernel, mirrored, radius
 from napari_nanoct.errors import UserError
 
@@ -71,19 +72,25 @@ def halo(settings: FeatureSettings, voxel_size: Spacing) -> tuple[int, int, int]
 
 
 def volume_features(
-    block: NDArray[np.float32], voxel_size: Spacing, settings: FeatureSettings, device: str = "cpu"
+    block: NDArray[np.float32],
+    voxel_size: Spacing,
+    settings: FeatureSettings,
+    device: str = "cpu",
+    inner: Box | None = None,
 ) -> Features:
-    """Compute the features of a block; its borders reflect.
+    """Compute the features of a block, or of the inner part of one; its borders reflect.
 
     Parameters
     ----------
     block : ndarray, shape (z, y, x)
-        Finite normalised grey values. Within a volume give it with its `halo` and crop the result.
+        Finite normalised grey values.
     voxel_size : (float, float, float)
         (z, y, x), in the unit of the scales.
     settings : FeatureSettings
     device : str
         Of torch.
+    inner : (slice, slice, slice), optional
+        The part whose features are asked for: within a volume give a block with its `halo` around that.
 
     Returns
     -------
@@ -95,13 +102,15 @@ def volume_features(
     from napari_nanoct.cracks.derivatives import reflected, smooth
 
     values = torch.from_numpy(np.ascontiguousarray(block, np.float32)).to(device)
-    out = torch.empty((len(feature_names(settings)), *values.shape), device=device)
-    out[0] = values
+    inner = inner or (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
+    wider = tuple(slice(part.start, part.stop + 2) for part in inner)
+    out = torch.empty((len(feature_names(settings)), *values[inner].shape), device=device)
+    out[0] = values[inner]
     for number, scale in enumerate(settings.scales):
         smoothed = smooth(_exact(values), scale, voxel_size)
         for axis in (-3, -2, -1):
             smoothed = reflected(smoothed, axis, 1, 1)
-        _from_smoothed(smoothed, voxel_size, scale, out[_rows(number)])
+        _from_smoothed(smoothed[wider], voxel_size, scale, out[_rows(number)])
     return out.cpu().numpy()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_nanoct.cracks.blocks import Rule
+from napari_nanoct.cracks.blocks import Box, Rule
 from napari_nanoct.cracks.derivatives import Spacing
 from napari_nanoct.cracks.features import halo, volume_features
 from napari_nanoct.cracks.proposal import Scored
@@ -40,10 +40,10 @@ class ProbabilitySearch:
         """Hysteresis of the probability."""
         return Rule(self.low, self.high, SMALLEST)
 
-    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored:
-        """Return the probability of a block that was read with the `halo`."""
-        features = volume_features(block, self.voxel_size, self.classifier.settings)
-        score = self.classifier.crack_probability(features)
+    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None, inner: Box) -> Scored:
+        """Return the probability in the inner part of a block that was read with the `halo`."""
+        features = volume_features(block, self.voxel_size, self.classifier.settings, inner=inner)
+        score = np.stack([self.classifier.crack_probability(features[:, z]) for z in range(features.shape[1])])
         if mask is not None:
-            score[~mask] = 0
+            score[~mask[inner]] = 0
         return Scored(score)

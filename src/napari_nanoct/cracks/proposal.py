@@ -160,8 +160,8 @@ class PlateSearch:
         z, y, x = (max(plate, 2 * max(wall, MEND) + around + across) for plate, wall, around, across in reaches)
         return (z, y, x)
 
-    def __call__(self, block: Grey, mask: Mask | None = None) -> Scored:
-        """Look at a block that was read with the `halo`; NaN never gets in here."""
+    def __call__(self, block: Grey, mask: Mask | None, inner: Box) -> Scored:
+        """Look at the inner part of a block that was read with the `halo`; NaN never gets in here."""
         from scipy.ndimage import maximum_filter
 
         grey = block if self.dark else 1 - block
@@ -181,7 +181,9 @@ class PlateSearch:
         size = [2 * steps + 1 for steps in reach_of(self.voxel_size, self.widths, ACROSS)]
         shallow = tophat < np.float32(HALF) * maximum_filter(tophat, size)
         np.minimum(score, np.float32(0.999 * self.rule.low), out=score, where=shallow)
-        return Scored(score, planarity, deep, gate)
+        if deep is None or gate is None:
+            return Scored(score[inner], planarity[inner])
+        return Scored(score[inner], planarity[inner], deep[inner], gate[inner])
 
 
 def propose(
@@ -228,7 +230,8 @@ def propose(
             raise UserError("The mask is empty; choose another one, or leave it out.")
         where = keep if where is None else keep & where
     search = find_search(values.__getitem__, values.shape, voxel_size, settings, None if mask is None else keep)
-    found = search(values, None if mask is None else keep)
+    whole = (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
+    found = search(values, None if mask is None else keep, whole)
     if where is not None:
         found.score[~where] = 0
         if found.gate is not None:
@@ -280,10 +283,10 @@ def find_search(
     for box in boxes:
         around, inner = padded(box, shape, first.halo)
         keep = None if mask is None else np.asarray(mask[around], bool)
-        found = first(read(around), keep)
+        found = first(read(around), keep, inner)
         # Deep inside bodies gaps between them add nothing.
-        where = found.deep if found.deep is not None else keep
-        scores.append(found.score[inner].ravel() if where is None else found.score[inner][where[inner]])
+        where = found.deep if keep is None else keep[inner]
+        scores.append(found.score.ravel() if where is None else found.score[where])
     known = np.concatenate(scores)
     usual = float(np.median(known[known > 0])) if (known > 0).any() else 0.0
     factor = 2 ** (1 - 2 * settings.sensitivity)

@@ -35,7 +35,7 @@ class Search(Protocol):
     def halo(self) -> tuple[int, int, int]: ...
     @property
     def rule(self) -> Rule: ...
-    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Scored: ...
+    def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None, inner: Box) -> Scored: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +106,10 @@ def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored)
     if mask is not None and not mask[inner].any():
         return
     grey, finite = source.read(around)
-    found = search(grey, mask)
+    found = search(grey, mask, inner)
     for whole, part in zip(slab, found, strict=True):
         if whole is not None and part is not None:
-            whole[:, box[1], box[2]] = part[inner]
+            whole[:, box[1], box[2]] = part
     for scored in (slab.score, slab.gate):
         if scored is not None:
             scored[:, box[1], box[2]][~finite[inner]] = 0
