@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 Box = tuple[slice, slice, slice]
 """Part of a volume (z, y, x)."""
 
-MOSTLY = 0.3
-"""Share of a clear piece that is deep: cracks that end at a body's surface are not deep there."""
+PARTLY, CLEARLY = 0.1, 0.2
+"""Share of a piece that is deep, and of a clear one: cracks that end at a body's surface are not deep there, gaps
+between bodies nowhere."""
 
 LEVELS = 1000
 """Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
@@ -41,7 +42,7 @@ class Rule:
     planarity : float
         Least mean planarity of a piece, 0 to 1.
     clear : int
-        Fewest voxels of the clear pieces together, those that are deep for a good part; with less none is kept.
+        Fewest deep voxels of the clear pieces together, those that are deep for a good part; with less none is kept.
     """
 
     low: float
@@ -127,12 +128,13 @@ class Pieces:
         np.maximum.at(peak, roots, self._peak)
         keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
         keep &= planar >= self.rule.planarity * LEVELS * voxels
+        deep = np.bincount(roots, self._deep, count)
+        keep &= deep >= PARTLY * voxels
         keep[0] = False
         if self._gate is not None:
             keep &= bool(self._gate.numbers().any())
         else:
-            clear = keep & (np.bincount(roots, self._deep, count) >= MOSTLY * voxels)
-            keep &= voxels[clear].sum() >= self.rule.clear
+            keep &= deep[keep & (deep >= CLEARLY * voxels)].sum() >= self.rule.clear
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 
