@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ class Judge:
         temporary = path.with_name(path.name + ".part")
         with temporary.open("wb") as file:
             np.savez(file, **images)
-        os.replace(temporary, path)
+        with suppress(PermissionError):  # under Windows while the former is being read: the next one comes
+            os.replace(temporary, path)
 
 
 class Memory:

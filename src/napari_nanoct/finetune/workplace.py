@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -70,7 +71,8 @@ class Workplace:
     def end(self) -> None:
         """Take the folder and the preview away."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.preview.unlink(missing_ok=True)
+        with suppress(PermissionError):  # under Windows while it is being read
+            self.preview.unlink(missing_ok=True)
 
     def note(self, curve: Sequence[Point]) -> None:
         """Write the log; it appears whole or not at all, as the other files do."""
