@@ -51,8 +51,8 @@ SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
 CLEAR = 0.0064
-"""Share of the bodies that clear cracks fill deep inside, at least, at sensitivity 0.5: gaps between particles that look
-like cracks fill less."""
+"""Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5: gaps between
+particles fill less."""
 
 HALF, ACROSS = 0.5, 1 / 6
 """Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
