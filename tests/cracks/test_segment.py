@@ -106,8 +106,14 @@ def test_one_slice_with_values_that_are_not_finite(cracked: NDArray[np.uint16], 
 
 
 def test_measured_cracks_stand_in_a_table(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
-    segment_cracks(cracked, tmp_path / "cracks.ome.zarr", measure=tmp_path / "cracks.csv")
-    assert len((tmp_path / "cracks.csv").read_text().splitlines()) == 3
+    pores = np.zeros(cracked.shape, np.uint8)
+    pores[20:36, 30:40, :40] = 1  # through the first crack
+    np.save(tmp_path / "pores.npy", pores)
+    options = {"measure": tmp_path / "cracks.csv", "pores": tmp_path / "pores.npy"}
+    segment_cracks(cracked, tmp_path / "cracks.ome.zarr", **options)
+    with (tmp_path / "cracks.csv").open(encoding="utf-8-sig") as file:
+        told = {float(row["centre_x_voxel"]) > 58: row["touches_pores"] for row in csv.DictReader(file)}
+    assert told == {False: "yes", True: "no"}
 
 
 def test_cracks_that_the_original_lacks_are_told_in_the_table(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
@@ -180,6 +186,10 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
         segment_cracks(cracked, output, measure=tmp_path / "nowhere" / "cracks.csv")
     with pytest.raises(UserError, match="name a table"):
         segment_cracks(cracked, output, original=tmp_path / "input.npy")
+    with pytest.raises(UserError, match=r"\(--pores\) is for measuring alone"):
+        segment_cracks(cracked, output, pores=tmp_path / "input.npy")
+    with pytest.raises(UserError, match=r"image of pores .* has shape"):
+        segment_cracks(cracked, output, measure=tmp_path / "cracks.csv", pores=tmp_path / "small.npy")
     with pytest.raises(UserError, match="lies inside the input"):
         segment_cracks(volume_on_disk, volume_on_disk / "cracks.zarr")
     with pytest.raises(UserError, match="sensitivity"):
@@ -200,8 +210,8 @@ def test_an_output_is_not_replaced_unless_asked_for(cracked: NDArray[np.uint16],
 
 def test_the_arguments_are_those_of_the_shell() -> None:
     assert SegmentSettings("a.zarr", "b.zarr").arguments() == ["segment", "a.zarr", "b.zarr"]
-    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.9, 0.3, "t.csv", "o", True)
+    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.9, 0.3, "t.csv", "o", True, "p")
     assert " ".join(settings.arguments()) == (
         "segment ./-a b --classifier c.json --sensitivity 0.7 --mask m --bright --high 0.9 --low 0.3 --measure t.csv "
-        "--original o --overwrite"
+        "--original o --overwrite --pores p"
     )

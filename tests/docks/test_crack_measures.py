@@ -116,6 +116,23 @@ def test_plots(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:
     window.close()
 
 
+def test_cracks_at_pores_are_told(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:
+    viewer, dock, cracks = _with_plates(open_cracks, plates)
+    z, y, x = np.argwhere(plates[1] == 2)[0]
+    pores = np.zeros_like(plates[1])
+    pores[max(z - 1, 0) : z + 1, y - 2 : y, x : x + 2] = 1
+    layer = viewer.add_labels(pores, name="pores", scale=SCALE, units="nm")
+    dock.ui.pores.setCurrentIndex(dock.ui.pores.findData(layer))
+    viewer.layers.selection.active = cracks
+    _measured(qtbot, dock)
+    assert {crack.id: crack.touches_pores for crack in dock.ui.table.cracks.cracks} == {1: False, 2: True}
+    viewer.layers.remove(layer)
+    viewer.add_labels(pores[:5], name="few")
+    dock.ui.pores.setCurrentIndex(dock.ui.pores.findText("few"))
+    dock.ui.measure.click()
+    assert "The layer of pores “few” has the shape (5, 64, 80)" in dock.ui.status.text()
+
+
 def test_removing_the_layer_empties_the_table(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:
     viewer, dock, layer = _with_plates(open_cracks, plates)
     _measured(qtbot, dock)

@@ -26,6 +26,9 @@ def segment(
     original: Annotated[
         str | None, typer.Option(help="Tomogram before its enhancement: which cracks it shows, for --measure.")
     ] = None,
+    pores: Annotated[
+        str | None, typer.Option(help="Volume, not 0 in pores: which cracks touch one, for --measure.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines; read 'cancel' on stdin.")] = False,
 ) -> None:
@@ -38,7 +41,7 @@ def segment(
         from napari_nanoct.jobs import Done
 
         settings = SegmentSettings(
-            input, output, classifier, sensitivity, mask, not bright, high, low, measure, original, overwrite
+            input, output, classifier, sensitivity, mask, not bright, high, low, measure, original, overwrite, pores
         )
         for event in segment_volume(settings, cancel):
             yield event

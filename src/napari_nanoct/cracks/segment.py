@@ -65,12 +65,13 @@ def segment_volume(
     cancel = cancel or CancelToken()
     volume = volume or open_volume(settings.input)
     path = Path(settings.output).expanduser()
-    inputs = (settings.input, volume.source, settings.mask or "", settings.original or "")
+    inputs = (settings.input, volume.source, settings.mask or "", settings.original or "", settings.pores or "")
     check_output(path, [source for source in inputs if source != EVERYWHERE], settings.overwrite)
     _check_table(settings)
     depth = volume.shape[0]
     yield Progress(0, depth, message="reading the intensity range")
-    mask = None if settings.mask in (None, EVERYWHERE) else _mask(str(settings.mask), volume)
+    mask = None if settings.mask in (None, EVERYWHERE) else _mask(str(settings.mask), volume, "mask")
+    pores = None if settings.pores is None else _mask(settings.pores, volume, "image of pores")
     original = None if settings.original is None else open_volume(settings.original)
     source = Source(volume, intensity_range(volume), mask)
     mark = fingerprint(volume)
@@ -112,7 +113,7 @@ def segment_volume(
         raise
     if settings.measure is not None:
         yield Progress(0, depth, message="measuring the cracks")
-        _measure(settings, path, volume, mask, original, cancel)
+        _measure(settings, path, volume, mask, pores, original, cancel)
     yield Done(str(path), time.perf_counter() - start, record)
 
 
@@ -143,24 +144,26 @@ def _described(search: Search) -> dict[str, Any]:
     }
 
 
-def _mask(file: str, volume: Volume) -> Volume:
+def _mask(file: str, volume: Volume, kind: str) -> Volume:
     from napari_nanoct.volumes import open_volume
 
     mask = open_volume(file)
     if mask.shape != volume.shape:
         raise UserError(
-            f"the mask {file} has shape {mask.shape} and {volume.source} has {volume.shape}; give a mask of its shape"
+            f"the {kind} {file} has shape {mask.shape} and {volume.source} has {volume.shape}; give one of its shape"
         )
     if not any(bool((np.asarray(mask.data[z : z + SLAB]) > 0).any()) for z in range(0, mask.shape[0], SLAB)):
-        raise UserError(f"the mask {file} is empty; choose another one, or leave it out")
+        raise UserError(f"the {kind} {file} is empty; choose another one, or leave it out")
     return mask
 
 
 def _check_table(settings: SegmentSettings) -> None:
     if settings.measure is not None and not Path(settings.measure).expanduser().absolute().parent.is_dir():
         raise UserError(f"the folder of {settings.measure} does not exist; make it, or name another file to measure")
-    if settings.original is not None and settings.measure is None:
-        raise UserError(f"the original {settings.original} is for measuring alone; name a table with --measure too")
+    for name in ("original", "pores"):
+        file = getattr(settings, name)
+        if file is not None and settings.measure is None:
+            raise UserError(f"{file} (--{name}) is for measuring alone; name a table with --measure too")
 
 
 def _measure(
@@ -168,6 +171,7 @@ def _measure(
     path: Path,
     volume: Volume,
     mask: Volume | None,
+    pores: Volume | None,
     original: Volume | None,
     cancel: CancelToken,
 ) -> None:
@@ -176,11 +180,11 @@ def _measure(
     from napari_nanoct.volumes import open_volume
 
     sources = {"labels": str(path), "image": volume.source}
-    if original is not None:
-        sources["original"] = original.source
+    sources |= {name: one.source for name, one in (("original", original), ("pores", pores)) if one is not None}
     measured = measure_cracks(
         open_volume(path).data,
         volume,
+        pores=None if pores is None else pores.data,
         mask=None if mask is None else mask.data,
         original=original,
         dark=settings.dark,
@@ -201,6 +205,7 @@ def segment_cracks(
     low: float = 0.5,
     measure: str | PathLike[str] | None = None,
     original: str | PathLike[str] | None = None,
+    pores: str | PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Callable[[Event], None] | None = None,
     cancel: CancelToken | None = None,
@@ -229,6 +234,8 @@ def segment_cracks(
     original : path, optional
         The tomogram before its enhancement, on any grid in the same place: the measured cracks are told whether it
         shows them.
+    pores : path, optional
+        A volume of the same shape that is not 0 in pores: the measured cracks are told whether they touch one.
     overwrite : bool
         Replace an existing output; it stays until the new one is complete.
     progress : callable, optional
@@ -255,10 +262,10 @@ def segment_cracks(
     from napari_nanoct.volumes import Volume, open_volume
 
     volume = input if isinstance(input, Volume) else open_volume(input)
-    optional = (None if path is None else str(path) for path in (classifier, mask, measure, original))
-    trained, where, table, before = optional
+    optional = (None if path is None else str(path) for path in (classifier, mask, measure, original, pores))
+    trained, where, table, before, holes = optional
     settings = SegmentSettings(
-        volume.source, str(output), trained, sensitivity, where, dark, high, low, table, before, overwrite
+        volume.source, str(output), trained, sensitivity, where, dark, high, low, table, before, overwrite, holes
     )
     for event in segment_volume(settings, cancel, volume):
         if progress:

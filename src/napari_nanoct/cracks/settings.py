@@ -38,6 +38,8 @@ class SegmentSettings:
         shows them.
     overwrite : bool
         Replace an existing output; it stays until the new one is complete.
+    pores : str or None
+        A volume of the same shape that is not 0 in pores: the measured cracks are told whether they touch one.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class SegmentSettings:
     measure: str | None = None
     original: str | None = None
     overwrite: bool = False
+    pores: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.sensitivity <= 1:

@@ -45,6 +45,8 @@ class Request:
         Where a volume run writes.
     tabulate : bool
         Whether it measures the cracks and writes them as CSV.
+    pores : Volume or None
+        Of a Labels layer, not 0 in pores; for measuring.
     """
 
     volume: Volume
@@ -56,6 +58,7 @@ class Request:
     low: float
     output: str
     tabulate: bool = False
+    pores: Volume | None = None
 
 
 class CrackChoices(CrackControls):
@@ -85,7 +88,7 @@ class CrackChoices(CrackControls):
             event.connect(self._update_layers)
         self.layer.currentIndexChanged.connect(self._layer_chosen)
         self.choose_output.clicked.connect(self._browse_output)
-        for box in (self.layer, self.original, self.inside, self.tone, self.method):
+        for box in (self.layer, self.original, self.inside, self.tone, self.method, self.pores):
             box.currentIndexChanged.connect(self.changed)
         for field in (
             self.sensitivity.valueChanged,
@@ -119,23 +122,18 @@ class CrackChoices(CrackControls):
         if self.low.value() > self.high.value():
             raise UserError("A crack cannot go on above where it begins; make the second threshold the smaller one.")
         mask: Any = self.inside.currentData()
-        if not isinstance(mask, str):
-            mask = layers.labels_volume(mask)
-            if mask.shape != volume.shape:
-                raise UserError(
-                    f"The mask “{mask.name}” has the shape {mask.shape}, the layer “{volume.name}” {volume.shape}; "
-                    "choose a mask on the layer's grid."
-                )
+        pores = self.pores.currentData()
         return Request(
             volume=volume,
             original=layers.layer_volume(original) if original not in (None, image) else None,
-            mask=mask,
+            mask=mask if isinstance(mask, str) else _on_grid(mask, volume, "mask"),
             dark=self.tone.currentData(),
             sensitivity=self.sensitivity.value() / 100,
             high=self.high.value(),
             low=self.low.value(),
             output=self.output.text().strip(),
             tabulate=self.tabulate.isChecked(),
+            pores=None if pores is None else _on_grid(pores, volume, "layer of pores"),
         )
 
     def labels_layers(self) -> list[Labels]:
@@ -151,6 +149,7 @@ class CrackChoices(CrackControls):
         named: list[tuple[str, object]] = [(layer.name, layer) for layer in images]
         masks: list[tuple[str, object]] = [("automatic mask", AUTOMATIC), ("everywhere", EVERYWHERE)]
         fill_combo(self.inside, masks + [(layer.name, layer) for layer in self.labels_layers()], AUTOMATIC)
+        fill_combo(self.pores, [("none", None), *((layer.name, layer) for layer in self.labels_layers())])
         fill_combo(self.original, [("none", None), *named])
         active = plain(self.viewer.layers.selection.active)
         seen = next((layer for layer in images if layer.visible), None)
@@ -172,3 +171,14 @@ class CrackChoices(CrackControls):
         if path:
             self.output.setText(path)
             self.output.editingFinished.emit()
+
+
+def _on_grid(layer: Labels, volume: Volume, kind: str) -> Volume:
+    """Return a Labels layer's volume, which must lie on the image's grid."""
+    found = layers.labels_volume(layer)
+    if found.shape != volume.shape:
+        raise UserError(
+            f"The {kind} “{found.name}” has the shape {found.shape}, the layer “{volume.name}” {volume.shape}; "
+            "choose one on the layer's grid."
+        )
+    return found

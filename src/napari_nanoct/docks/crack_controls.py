@@ -136,6 +136,7 @@ class CrackControls(RunControls):
         self.table = CrackTable()
         self.measure = QPushButton("Measure")
         self.measure.setToolTip("Measure the cracks of a Labels layer: that which is selected, else the newest")
+        self.pores = combo("Labels of pores: the table says which cracks touch one, and openings end there")
         self.plots = QPushButton("Plots…")
         self.plots.setToolTip("Apertures, orientations and sizes in a window of their own")
         self.aperture = QPushButton("Aperture")
@@ -152,6 +153,7 @@ class CrackControls(RunControls):
         layout = QVBoxLayout(page)
         fill(layout, self.summary, self.table, margin=6)
         layout.setStretch(1, 1)
+        layout.addWidget(row(QLabel("Pores"), self.pores))
         layout.addWidget(row(self.measure, self.plots, self.aperture, equal=True))
         layout.addWidget(row(self.export, self.compare, equal=True))
         return page

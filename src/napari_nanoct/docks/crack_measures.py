@@ -79,10 +79,13 @@ class Measures(QObject):
         def say(done: int, total: int, said: Any = self._said) -> None:
             said.emit(f"Measuring: {done} of {total} blocks")
 
-        labels, mask = labels_volume(layer).data, None
-        if not isinstance(request.mask, str) and request.mask.shape == request.volume.shape:
-            mask = request.mask.data
-        self.work.start(then, measure, labels, request.volume, request.original, mask, request.dark, say)
+        labels = labels_volume(layer).data
+        # Of a part of the volume, as a proposal looks at, they are not on the grid.
+        mask, pores = (
+            None if given is None or isinstance(given, str) or given.shape != request.volume.shape else given.data
+            for given in (request.mask, request.pores)
+        )
+        self.work.start(then, measure, labels, request.volume, request.original, mask, pores, request.dark, say)
 
     def show(self, layer: Labels, measured: Measured) -> None:
         """Show measured cracks in the table and in the layer's colours."""

@@ -45,6 +45,7 @@ def measure(
     volume: Volume,
     original: Volume | None,
     mask: Any,
+    pores: Any,
     dark: bool,
     say: Callable[[int, int], None],
     cancel: CancelToken,
@@ -59,6 +60,8 @@ def measure(
         Grey values, and those before the enhancement.
     mask : array or None
         (z, y, x), not 0 in the sample; None: all of the volume.
+    pores : array or None
+        (z, y, x), not 0 in pores; None: they are not known.
     dark : bool
         Whether cracks are darker than what they run through.
     say : callable
@@ -79,7 +82,7 @@ def measure(
         say(done, total)
 
     measurement = measure_cracks(
-        labels, volume, mask=mask, original=original, dark=dark, apertures=apertures, progress=progress
+        labels, volume, pores=pores, mask=mask, original=original, dark=dark, apertures=apertures, progress=progress
     )
     return Measured(measurement, apertures)
 

@@ -85,6 +85,10 @@ class SegmentPlan:
         lines = [f"Measures the cracks: {self.settings.measure}"]
         if self.request.original is not None and self.settings.original is None:
             lines.append("The original is not on disk with its voxel size: the file cannot say which cracks it shows.")
+        if self.request.pores is not None and self.settings.pores is None:
+            lines.append(
+                "The pores are not on disk with their voxel size: the file cannot say which cracks touch them."
+            )
         return lines
 
     def save_classifier(self) -> None:
@@ -121,6 +125,7 @@ def make_plan(
         measure=str(output.with_name(f"{stem}.csv")) if request.tabulate else None,
         original=_file_in_place(request.original) if request.tabulate and request.original else None,
         overwrite=bool(replaces),
+        pores=_file_in_place(request.pores) if request.tabulate and request.pores else None,
     )
     cancel.check()
     return SegmentPlan(request, settings, classifier, replaces)
