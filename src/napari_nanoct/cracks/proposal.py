@@ -195,10 +195,10 @@ def propose(
     The score of a voxel is the geometric mean of two contrasts: of the plate through it (`plate_measure`), which pores
     and edges lack, and of a black top-hat with a cube somewhat wider than the widest crack, which edges of wide dark
     regions lack; the cube sees cracks in the plane of the slices too. Connected voxels above a low threshold are a
-    crack if one reaches a high one (hysteresis), if they are many enough, and if they are planar; left out are those
-    whose top-hat is less than half of the largest across the crack, where its walls begin. The thresholds are shares
-    of the grey range, and never below what the score does in most of the mask anyway, deep inside bodies if there are
-    any: noise has no cracks.
+    crack if one reaches a high one (hysteresis), if they are many enough, if they are planar, and if a tenth of them
+    lies deep inside bodies where these are what is searched; left out are those whose top-hat is less than half of the
+    largest across the crack, where its walls begin. The thresholds are shares of the grey range, and never below what
+    the score does in most of the mask anyway, deep inside bodies if there are any: noise has no cracks.
 
     Parameters
     ----------
