@@ -37,8 +37,8 @@ process without that setting."""
 SCRIBBLES = """From a stroke in the Cracks dock to the preview of a whole slice. *Kept* is a further stroke on a slice
 whose features are there; the dock begins with the part in view."""
 
-SEGMENT = """By the proposal; slabs of 16 slices are read, scored and written one after the other. A shallow volume needs a little
-less, as its slabs and samples have less around them."""
+SEGMENT = """By the proposal; slabs of 16 slices are read, scored and written one after the other. A shallow volume
+needs a little less, as its slabs and samples have less around them."""
 
 SECTIONS = (
     ("Time per megapixel", ["benchmarks/networks.py", "--scale", "1", "2"], NETWORKS),
