@@ -19,15 +19,21 @@ from napari_nanoct.utsr.resampling import enlarge_bicubic
 
 
 class OverBicubic(nn.Module):
-    """Bicubic enlargement plus what a network adds to ``base``; its last convolution starts at zero."""
+    """Bicubic enlargement plus what a network adds to it; its last convolution starts at zero.
 
-    def __init__(self, network: nn.Module, nearest: bool = False) -> None:
+    Networks without short cuts have their convolutions start as He et al. (ICCV 2015) have it: as PyTorch starts them,
+    what enters twelve of them has died away at their end, and they learn nothing in this time.
+    """
+
+    def __init__(self, network: nn.Module, plain: bool = True, nearest: bool = False) -> None:
         super().__init__()
         self.network, self.nearest = network, nearest
-        last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
-        nn.init.zeros_(last.weight)
-        if last.bias is not None:
-            nn.init.zeros_(last.bias)
+        convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+        for convolution in convolutions if plain else convolutions[-1:]:
+            nn.init.kaiming_normal_(convolution.weight)
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
+        nn.init.zeros_(convolutions[-1].weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge (n, 1, h, w) by 2."""
@@ -48,7 +54,7 @@ def plain_stack() -> nn.Module:
 NETWORKS = {
     "utsr-light": partial(build, PRESETS["utsr-light"], 2),
     "12 convolutions of 64": plain_stack,
-    "SwinIR-light": lambda: OverBicubic(peers(2)["SwinIR-light"]),
+    "SwinIR-light": lambda: OverBicubic(peers(2)["SwinIR-light"], plain=False),
     "Real-ESRGAN compact": lambda: OverBicubic(peers(2)["Real-ESRGAN compact"], nearest=True),
 }
 
