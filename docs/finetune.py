@@ -42,7 +42,7 @@ MODEL = "utsr-light"
 UNSEEN = 3
 """Slices of each volume that no run is given, by which all are judged."""
 TILE = 256
-PAIRS, MINUTES, USUAL = (1, 2, 4, 8, 16), (1.0, 3.0, 6.0), 3.0
+PAIRS, MINUTES, USUAL = (1, 2, 4, 8, 16), (1.0, 3.0), 3.0
 
 
 @dataclass(frozen=True)
