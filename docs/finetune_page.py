@@ -77,9 +77,10 @@ from the parent to them, change from the parent in dB:
 | | 0.75 | +2.21 | -6.86 | -0.35 | +0.03 | -0.03 | -1.20 |
 | | 0.4 | +0.59 | -1.80 | -0.11 | +0.02 | -0.04 | -0.33 |
 
-On noisy slices nearly nothing is forgotten. Replay of more clean patches, of four times their weight, of drawn discs of
-all sizes, of pictures with soft noise in them (-5.64 for -7.48), and the logarithm of the loss were tried and do not
-mend it. So use such a model for the instrument that it was made for, and not on scans whose texture is to stay.
+How much it is differs from run to run. On noisy slices nearly nothing is forgotten. Replay of more clean patches, of
+four times their weight, of drawn discs of all sizes, of pictures with soft noise in them (-5.64 for -7.48), and the
+logarithm of the loss were tried and do not mend it. So use such a model for the instrument that it was made for, and
+not on scans whose texture is to stay.
 """
 
 ALONE = """
