@@ -20,6 +20,12 @@ LEVELS = 1000
 """Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
 
 
+def whole_box(shape: tuple[int, ...]) -> Box:
+    """Return the box that is all of a volume."""
+    z, y, x = (slice(0, length) for length in shape)
+    return (z, y, x)
+
+
 def padded(box: Box, shape: tuple[int, ...], halo: tuple[int, int, int]) -> tuple[Box, Box]:
     """Return a box with a halo around it, as far as the volume reaches, and where the box lies in that."""
     low = [max(0, part.start - reach) for part, reach in zip(box, halo, strict=True)]

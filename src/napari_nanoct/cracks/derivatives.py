@@ -68,6 +68,13 @@ def reflected(values: Tensor, axis: int, before: int, after: int) -> Tensor:
     return values.index_select(axis, torch.from_numpy(index).to(values.device))
 
 
+def bordered(values: Tensor) -> Tensor:
+    """Lengthen (..., z, y, x) by a mirrored voxel on every side: what second derivatives need there."""
+    for axis in (-3, -2, -1):
+        values = reflected(values, axis, 1, 1)
+    return values
+
+
 def smooth_axis(values: Tensor, axis: int, sigma: float, size: float, valid: bool = False) -> Tensor:
     """Smooth along one axis.
 

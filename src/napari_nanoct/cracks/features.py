@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.blocks import Box
+from napari_nanoct.cracks.blocks import Box, whole_box
 from napari_nanoct.cracks.derivatives import Spacing, kernel, mirrored, radius
 from napari_nanoct.errors import UserError
 
@@ -99,17 +99,15 @@ def volume_features(
     """
     import torch
 
-    from napari_nanoct.cracks.derivatives import reflected, smooth
+    from napari_nanoct.cracks.derivatives import bordered, smooth
 
     values = torch.from_numpy(np.ascontiguousarray(block, np.float32)).to(device)
-    inner = inner or (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
+    inner = inner or whole_box(block.shape)
     wider = tuple(slice(part.start, part.stop + 2) for part in inner)
     out = torch.empty((len(feature_names(settings)), *values[inner].shape), device=device)
     out[0] = values[inner]
     for number, scale in enumerate(settings.scales):
-        smoothed = smooth(_exact(values), scale, voxel_size)
-        for axis in (-3, -2, -1):
-            smoothed = reflected(smoothed, axis, 1, 1)
+        smoothed = bordered(smooth(_exact(values), scale, voxel_size))
         _from_smoothed(smoothed[wider], voxel_size, scale, out[_rows(number)])
     return out.cpu().numpy()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.derivatives import Spacing, eigenvalues, halo, hessian, reflected, smooth
+from napari_nanoct.cracks.derivatives import Spacing, bordered, eigenvalues, halo, hessian, smooth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,9 +76,7 @@ def plate_measure(
     slices = max(1, CHUNK // best[0].numel())
     for width in widths:
         sigma = width / 2
-        smoothed = smooth(values, sigma, voxel_size)
-        for axis in (-3, -2, -1):
-            smoothed = reflected(smoothed, axis, 1, 1)
+        smoothed = bordered(smooth(values, sigma, voxel_size))
         for z in range(0, len(best), slices):
             part = best[z : z + slices]
             found = sheetness(eigenvalues(hessian(smoothed[z : z + len(part) + 2], voxel_size, valid=True)))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.blocks import Box, Pieces, Rule, padded
+from napari_nanoct.cracks.blocks import Box, Pieces, Rule, padded, whole_box
 from napari_nanoct.cracks.bodies import (
     MEND,
     SURROUNDINGS,
@@ -231,8 +231,7 @@ def propose(
             raise UserError("The mask is empty; choose another one, or leave it out.")
         where = keep if where is None else keep & where
     search = find_search(values.__getitem__, values.shape, voxel_size, settings, None if mask is None else keep)
-    whole = (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
-    found = search(values, None if mask is None else keep, whole)
+    found = search(values, None if mask is None else keep, whole_box(values.shape))
     if where is not None:
         found.score[~where] = 0
         if found.gate is not None:

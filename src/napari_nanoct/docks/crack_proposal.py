@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_nanoct.cracks.blocks import whole_box
 from napari_nanoct.docks.crack_controls import EVERYWHERE
 from napari_nanoct.volumes import Volume
 
@@ -76,7 +77,7 @@ def propose_near(request: Request, z: int, window: Window, cancel: CancelToken) 
 def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> Part:
     """Return the part of a volume that is looked at: all of it, or a box around `middle`."""
     if np.prod(shape, dtype=float) <= LARGE:
-        return (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
+        return whole_box(shape)
     starts = [
         max(0, min(place - size // 2, length - size)) for place, size, length in zip(middle, NEAR, shape, strict=True)
     ]
