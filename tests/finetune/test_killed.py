@@ -67,14 +67,21 @@ def blob(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> np.ndarray:
     return picture
 
 
+@pytest.fixture
+def plan(blob: np.ndarray, tiny_parents: dict[int, Path], tmp_path: Path) -> TuneSettings:
+    """What is run, in the folder of the test."""
+    output = str(tmp_path / "mine-x1.safetensors")
+    return TuneSettings("pairs.json", output, parent=str(tiny_parents[1]), device="cpu")
+
+
 def test_a_process_killed_while_it_wrote_its_state_goes_on(
-    make_pairs: Callable[..., Any], tiny_parents: dict[int, Path], tmp_path: Path, blob: np.ndarray
+    make_pairs: Callable[..., Any], plan: TuneSettings, tmp_path: Path, blob: np.ndarray
 ) -> None:
     pairs = make_pairs(4)
     np.save(tmp_path / "blob.npy", blob)
     np.savez(tmp_path / "pairs.npz", low=[pair.low for pair in pairs], high=[pair.high for pair in pairs])
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tiny_parents[1])], cwd=tmp_path, env=os.environ, timeout=300, check=False
+        [sys.executable, "-c", KILLED, plan.parent], cwd=tmp_path, env=os.environ, timeout=300, check=False
     )
     assert killed.returncode == -signal.SIGKILL
     output = tmp_path / "mine-x1.safetensors"
@@ -82,11 +89,11 @@ def test_a_process_killed_while_it_wrote_its_state_goes_on(
     assert not output.exists()
     assert "mine" not in [card.name for _, card in list_models()]
     assert (folder / "state.part").stat().st_size < (folder / "state.safetensors").stat().st_size
-    plan = TuneSettings("pairs.json", str(output), parent=str(tiny_parents[1]), device="cpu", resume=True)
+    again = replace(plan, resume=True)
     with pytest.raises(UserError, match=r"on other pairs, .* start anew"):
-        list(tuning.tune(plan, make_pairs(3)))
+        list(tuning.tune(again, make_pairs(3)))
     assert folder.exists()
-    done = list(tuning.tune(plan, pairs))[-1]
+    done = list(tuning.tune(again, pairs))[-1]
     assert isinstance(done, Done)
     steps = [row[0] for row in read_card(output).training["curve"]]
     assert steps == sorted(set(steps))  # what was noted after the state that was kept is forgotten
@@ -96,14 +103,10 @@ def test_a_process_killed_while_it_wrote_its_state_goes_on(
 
 
 def test_a_model_half_replaced_stays_the_old_one_until_the_run_has_gone_on(
-    make_pairs: Callable[..., Any],
-    tiny_parents: dict[int, Path],
-    tmp_path: Path,
-    blob: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
+    make_pairs: Callable[..., Any], plan: TuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, pairs = tmp_path / "mine-x1.safetensors", make_pairs(4)
-    plan = TuneSettings("pairs.json", str(output), parent=str(tiny_parents[1]), device="cpu", notes="old")
+    plan = replace(plan, notes="old")
     list(tuning.tune(plan, pairs))
     old = read_card(output)
     again = replace(plan, notes="new", overwrite=True)
@@ -126,14 +129,9 @@ def test_a_model_half_replaced_stays_the_old_one_until_the_run_has_gone_on(
 
 
 def test_the_best_before_the_kill_stays_the_best(
-    make_pairs: Callable[..., Any],
-    tiny_parents: dict[int, Path],
-    tmp_path: Path,
-    blob: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
+    make_pairs: Callable[..., Any], plan: TuneSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The best weights are written before the state: a kill between the two must not put them below later ones."""
-    plan = TuneSettings("pairs.json", str(tmp_path / "mine-x1.safetensors"), parent=str(tiny_parents[1]), device="cpu")
     pairs, seen = make_pairs(4), []
     save = tuning.Trainer.save
 

@@ -11,14 +11,6 @@ if TYPE_CHECKING:
     from napari_nanoct.finetune.settings import TuneSettings
     from napari_nanoct.jobs import CancelToken, Event
 
-MEASURES = {
-    "psnr": ("PSNR / dB", ".2f"),
-    "ssim": ("SSIM", ".4f"),
-    "frc": ("FRC 1/7 / pixels", ".2f"),
-    "error": ("squared error to noisy pixels", ".5f"),
-}
-"""Headings and forms of the figures on what was held out; the last where the volume taught itself."""
-
 
 def finetune(
     project: Annotated[str, typer.Argument(help="File of pairs, from 'nanoct pair' or the dock.")],
@@ -89,8 +81,10 @@ def _summary(record: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from napari_nanoct.finetune.measures import measured
+
     figures = record["quality"]["held_out"]
-    shown = {key: look for key, look in MEASURES.items() if any(key in row for row in figures.values())}
+    shown = measured(figures.values())
     table = Table(title=record["pairs"]["note"], title_justify="left")
     table.add_column("held-out slices")
     for heading, _ in shown.values():

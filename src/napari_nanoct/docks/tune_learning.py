@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_nanoct.docks.crack_plots import PlotWindow
 from napari_nanoct.docks.threads import Latest, Outcome
 from napari_nanoct.docks.widgets import Sentence, fill, row
+from napari_nanoct.finetune.measures import measured
 from napari_nanoct.jobs import CancelToken, Loss, Preview
 
 if TYPE_CHECKING:
@@ -35,14 +36,8 @@ Pictures = Mapping[str, "NDArray[np.float32]"]
 HEIGHT = 190
 """Of the curve and of the picture, in pixels of the screen."""
 
-MEASURES = {
-    "psnr": ("PSNR / dB", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "frc": ("FRC / px", "{:.2f}"),
-    "error": ("squared error to noisy pixels", "{:.5f}"),
-}
-"""Figures of the comparison: their headings and forms. The FRC is the finest period that is there, small is good; the
-error is that of a volume that taught itself."""
+NARROW = {"frc": "FRC / px"}
+"""Headings that are shorter than in the shell."""
 
 
 class Learning(QWidget):
@@ -157,14 +152,14 @@ class Learning(QWidget):
 
     def conclude(self, rows: Sequence[tuple[str, Mapping[str, Any]]], said: str) -> None:
         """Show the figures of parent and child, each with its name, and a sentence on them."""
-        shown = {key: look for key, look in MEASURES.items() if any(key in figures for _, figures in rows)}
+        shown = measured(figures for _, figures in rows)
         self.table.setColumnCount(len(shown))
-        self.table.setHorizontalHeaderLabels([title for title, _ in shown.values()])
+        self.table.setHorizontalHeaderLabels([NARROW.get(key, title) for key, (title, _) in shown.items()])
         for place, (name, figures) in enumerate(rows):
             self.table.setVerticalHeaderItem(place, QTableWidgetItem(name))
             for column, (key, (_, form)) in enumerate(shown.items()):
                 value = figures.get(key)
-                self.table.setItem(place, column, QTableWidgetItem("–" if value is None else form.format(value)))
+                self.table.setItem(place, column, QTableWidgetItem("–" if value is None else format(value, form)))
         header = self.table.horizontalHeader()
         assert header is not None
         self.table.setFixedHeight(header.sizeHint().height() + 2 * self.table.rowHeight(0) + 4)

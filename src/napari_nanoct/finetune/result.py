@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_nanoct.finetune.tuning import Task
     from napari_nanoct.finetune.workplace import Point, Workplace
 
-COMPARED = ("input", "bicubic", "target")
+COMPARED = INPUT, BICUBIC, TARGET = ("input", "bicubic", "target")
 """What the networks are shown beside: what they are given, at factor 1 or enlarged, and what it should become."""
 BETTER = 0.05
 """Decibel that the child must gain on the held-out slices to be called better: the best of several was chosen there."""
@@ -75,7 +75,7 @@ def write_result(
     judge.preview(place.preview, task.parent, child)
     yield Preview(str(place.preview), outcome.steps)
     name = f"{settings.model_name} ×{task.factor}"
-    first = COMPARED[task.factor > 1]
+    first = INPUT if task.factor == 1 else BICUBIC
 
     def enlarged(low: Image) -> Image:
         return np.asarray(enlarge_bicubic(torch.from_numpy(low)[None, None], task.factor)[0, 0].numpy())
@@ -91,7 +91,7 @@ def write_result(
     better = gain > BETTER
     shown = dict(zip(methods, images, strict=True))
     if judge.supervised:
-        shown[COMPARED[2]] = judge.views[0].high
+        shown[TARGET] = judge.views[0].high
         labels = {key: f"{row['psnr']:.2f} dB" for key, row in figures.items() if row["psnr"] is not None}
     else:
         errors = {task.card.name: outcome.parent, settings.model_name: score}
