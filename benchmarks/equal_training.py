@@ -17,7 +17,6 @@ from napari_nanoct.evaluation.scores import bare, baseline, by_sample, evaluate,
 from napari_nanoct.evaluation.truth import true_slices
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.loop import Trainer, learning_rate
-from napari_nanoct.training.losses import restoration_loss
 from napari_nanoct.training.recipe import Recipe, Stage
 
 STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, batch=2, rate=1e-3, warm_up=200)
@@ -37,9 +36,7 @@ def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tup
         return (time.process_time() - started) / 60
 
     while (share := max(spent() / minutes, trainer.step / steps)) < 1:
-        trainer.update(
-            *batches.draw(trainer.step), learning_rate(STAGE, trainer.step, share), restoration_loss, torch.mean
-        )
+        trainer.update(*batches.draw(trainer.step), learning_rate(STAGE, trainer.step, share), merge=torch.mean)
     return trainer.averaged(), trainer.step, spent()
 
 
