@@ -28,7 +28,7 @@ HEAD = """# What the weights reach
 
 Written by `python docs/quality.py DATA`; the same for slices of your own: `nanoct evaluate HIGH... --baselines`.
 
-[Peers trained alike, and what each part of the network brings](peers.md), stand on a page of their own.
+[Peers trained alike, and what each part of the network brings](peers.md) stand on a page of their own.
 
 Slices kept out of training are taken as truth, degraded, restored and compared with the truth. A figure is
 **PSNR in decibel / SSIM**, over the inscribed circle (natural pictures: the whole), with the 0.5 to 99.5 percentile
