@@ -172,7 +172,11 @@ def finetune(folder: Path) -> None:
     ui.start.click()
     # Where the processor draws the screen, napari's turning wheel would take it from the training.
     window.setUpdatesEnabled(False)
-    until(lambda: len([event for event in ui.learning.losses if event.score is not None]) > 5, 900)
+
+    def trained() -> bool:  # a busy machine has time for fewer validations
+        return sum(event.score is not None for event in ui.learning.losses) > 5 or not dock.run.running
+
+    until(trained, 900)
     window.setUpdatesEnabled(True)
     save(window, folder / "finetune-training.png")
     window.setUpdatesEnabled(False)
