@@ -28,8 +28,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 from scipy.ndimage import distance_transform_edt
 
-from napari_nanoct.docks.crack_plots import PlotWindow
-from napari_nanoct.docks.tune_controls import TRAIN
+from napari_nanoct.docks.cracks.plots import PlotWindow
+from napari_nanoct.docks.finetune.controls import TRAIN
 
 
 def window_of(width: int, height: int) -> tuple[napari.Viewer, QWidget]:

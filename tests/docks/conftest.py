@@ -82,7 +82,7 @@ def open_cracks(make_napari_viewer: Callable, tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(name, str(home))
 
     def open_it(viewer: object = None) -> tuple:
-        from napari_nanoct.docks.cracks import CracksDock
+        from napari_nanoct.docks.cracks.dock import CracksDock
 
         viewer = viewer or make_napari_viewer()
         dock = CracksDock(viewer)
@@ -117,7 +117,7 @@ def open_finetune(
     monkeypatch.setenv("NANOCT_MODELS", str(folder))
 
     def open_it(viewer: object = None) -> tuple:
-        from napari_nanoct.docks.finetune import FinetuneDock
+        from napari_nanoct.docks.finetune.dock import FinetuneDock
 
         viewer = viewer or make_napari_viewer()
         dock = FinetuneDock(viewer)

@@ -14,9 +14,9 @@ from napari_nanoct.docks.threads import Latest, Outcome
 from napari_nanoct.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_nanoct.docks.crack_run import SegmentPlan
+    from napari_nanoct.docks.cracks.run import SegmentPlan
+    from napari_nanoct.docks.finetune.run import TunePlan
     from napari_nanoct.docks.plan import Plan
-    from napari_nanoct.docks.tune_run import TunePlan
     from napari_nanoct.docks.volume_run import VolumeRun
     from napari_nanoct.docks.widgets import RunControls
 

@@ -21,7 +21,7 @@ from napari_nanoct.volumes.place import partial_path
 from napari_nanoct.volumes.units import size_text
 
 if TYPE_CHECKING:
-    from napari_nanoct.docks.crack_run import SegmentPlan
+    from napari_nanoct.docks.cracks.run import SegmentPlan
     from napari_nanoct.docks.preview import Request
     from napari_nanoct.enhance import Estimate
     from napari_nanoct.enhance.settings import Precision

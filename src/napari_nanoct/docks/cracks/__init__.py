@@ -1,0 +1,1 @@
+"""The cracks dock, one file a part of it."""

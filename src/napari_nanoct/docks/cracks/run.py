@@ -1,0 +1,270 @@
+"""Segment the whole volume: what the run will do, the spawned process, and its result as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_nanoct.docks.asking import Asking, copy_command
+from napari_nanoct.docks.cracks.controls import CLASSIFIER, EVERYWHERE
+from napari_nanoct.docks.layers import layer_file
+from napari_nanoct.docks.plan import Replaces, launch, output_place, replacing, time_text
+from napari_nanoct.docks.reader import layer_data
+from napari_nanoct.docks.threads import Latest, Outcome, attempt
+from napari_nanoct.docks.volume_run import VolumeRun
+from napari_nanoct.errors import UserError
+from napari_nanoct.jobs import CancelToken, Done
+from napari_nanoct.volumes import OmeZarrWriter, open_volume
+from napari_nanoct.volumes.place import free_bytes
+from napari_nanoct.volumes.units import size_text
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from napari_nanoct.cracks.classifier import CrackClassifier
+    from napari_nanoct.cracks.scribbles import ScribbleStore
+    from napari_nanoct.cracks.settings import SegmentSettings
+    from napari_nanoct.docks.cracks.choices import CrackChoices, Request
+    from napari_nanoct.docks.cracks.teacher import Teacher
+    from napari_nanoct.volumes import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentPlan:
+    """A segmentation of a volume, ready to start.
+
+    Attributes
+    ----------
+    request : Request
+        What the controls asked for.
+    settings : SegmentSettings
+        Of the process; its input is the layer's file, or "" while there is none.
+    classifier : CrackClassifier or None
+        To be written where the settings say; None for the proposal.
+    replaces : str
+        What is at the output and will be replaced.
+    """
+
+    request: Request
+    settings: SegmentSettings
+    classifier: CrackClassifier | None
+    replaces: Replaces
+
+    def question(self) -> str:
+        """Return what the user should know before the start, one line each."""
+        request, settings = self.request, self.settings
+        free = free_bytes(Path(settings.output))
+        how = f"By the proposal, sensitivity {request.sensitivity:g}"
+        if self.classifier is not None:
+            how = f"By the classifier, kept as {settings.classifier}: from {request.high:g} down to {request.low:g}"
+        need = 4 * int(request.volume.data.size) + (0 if settings.input else request.volume.nbytes)
+        lines = [
+            f"Writes {settings.output}",
+            how,
+            *self._table(),
+            f"{' × '.join(map(str, request.volume.shape))} voxels (z, y, x)",
+            f"Disk: {size_text(need)} at most, labels take much less" + (f"; {size_text(free)} free" if free else ""),
+        ]
+        if not settings.input:
+            lines.append(
+                "The layer is not on disk with this voxel size: it is copied beside the output first, and the copy "
+                "removed after."
+            )
+        return "\n".join(lines + replacing(self.replaces))
+
+    def _table(self) -> list[str]:
+        """Return what is said of the table."""
+        if self.settings.measure is None:
+            return []
+        lines = [f"Measures the cracks: {self.settings.measure}"]
+        if self.request.original is not None and self.settings.original is None:
+            lines.append("The original is not on disk with its voxel size: the file cannot say which cracks it shows.")
+        if self.request.pores is not None and self.settings.pores is None:
+            lines.append(
+                "The pores are not on disk with their voxel size: the file cannot say which cracks touch them."
+            )
+        return lines
+
+    def save_classifier(self) -> None:
+        """Write the classifier that the run reads."""
+        if self.classifier is not None and self.settings.classifier:
+            Path(self.settings.output).parent.mkdir(parents=True, exist_ok=True)
+            self.classifier.save(Path(self.settings.classifier))
+
+
+def make_plan(
+    request: Request, method: str, source: tuple[Teacher | None, ScribbleStore | None, CrackClassifier | None],
+    cancel: CancelToken,
+) -> SegmentPlan:  # fmt: skip
+    """Find the files of layer and mask, and learn the classifier; may take seconds, so call it in a thread."""
+    from napari_nanoct.cracks.settings import SegmentSettings
+
+    output, replaces = output_place(request.output)
+    teacher, store, loaded = source
+    classifier = None
+    if method == CLASSIFIER:
+        if teacher is None:
+            raise UserError("There is no layer to segment; choose one first.")
+        classifier = teacher.classifier(store, loaded, cancel)
+    stem = output.name.removesuffix(".zarr").removesuffix(".ome")
+    settings = SegmentSettings(
+        input=_file_in_place(request.volume) or "",
+        output=str(output),
+        classifier=str(output.with_name(f"{stem}.classifier.json")) if classifier is not None else None,
+        sensitivity=request.sensitivity if classifier is None else SegmentSettings.sensitivity,
+        mask=_mask_file(request, output, cancel),
+        dark=request.dark,
+        high=request.high if classifier is not None else SegmentSettings.high,
+        low=request.low if classifier is not None else SegmentSettings.low,
+        measure=str(output.with_name(f"{stem}.csv")) if request.tabulate else None,
+        original=_file_in_place(request.original) if request.tabulate and request.original else None,
+        overwrite=bool(replaces),
+        pores=_file_in_place(request.pores) if request.tabulate and request.pores else None,
+    )
+    cancel.check()
+    return SegmentPlan(request, settings, classifier, replaces)
+
+
+class SegmentRun(QObject):
+    """Wires the buttons that segment the whole volume.
+
+    Signals
+    -------
+    segmented : Image, Request, (data, options)
+        A run has ended well: the layer that was segmented, what was asked for, and the labels.
+
+    Parameters
+    ----------
+    ui : CrackChoices
+        Buttons, question, progress and status line.
+    source : callable
+        Returns the volume's teacher, its scribbles and the classifier that was loaded.
+    """
+
+    segmented = Signal(object, object, object)
+
+    def __init__(self, viewer: napari.Viewer, ui: CrackChoices, source: Callable[[], Any]) -> None:
+        super().__init__()
+        self.viewer, self.ui = viewer, ui
+        self.process = VolumeRun(work="segmentation")
+        self.asking = Asking(ui, self.process)
+        self._source = source
+        self._started: tuple[Request, Image] | None = None
+        self._opening = Latest()
+        ui.changed.connect(self.asking.withdraw)
+        ui.segment.clicked.connect(self.propose)
+        ui.copy.clicked.connect(self.copy_command)
+        ui.start.clicked.connect(self.start)
+        ui.back.clicked.connect(self.asking.withdraw)
+        ui.cancel.clicked.connect(self.process.cancel)
+        self.process.progressed.connect(ui.show_progress)
+        self.process.done.connect(self._finished)
+        self.process.stopped.connect(self.stopped)
+
+    @property
+    def plan(self) -> SegmentPlan | None:
+        """The run that the dock asks about."""
+        return self.asking.plan
+
+    @property
+    def running(self) -> bool:
+        """Whether a run was started and has not ended."""
+        return self.process.running
+
+    def propose(self) -> None:
+        """Work out what a run takes, and ask whether to start it."""
+        self._make_plan(self.asking.ask)
+
+    def copy_command(self) -> None:
+        """Put the shell line of the run on the clipboard, and the classifier where the line says."""
+        self._make_plan(self._copy)
+
+    def start(self) -> None:
+        """Start the run that was proposed."""
+        plan, image = self.plan, self.ui.image
+        if plan is None or image is None or self.running:
+            return
+        self.asking.withdraw()
+        written = attempt(plan.save_classifier)
+        self.ui.status.setText(written.problem or "")
+        if written.problem is None:
+            self._started = (plan.request, image)
+            self.ui.set_busy(True)
+            self.process.start(*launch(plan))
+
+    def stopped(self, sentence: str) -> None:
+        """Show that no run is going on, and why."""
+        self.ui.set_busy(False)
+        self.ui.status.setText(sentence)
+
+    def end(self) -> None:
+        """Stop at once and clean up, for when the window or the dock goes."""
+        self.asking.cancel()
+        self._opening.cancel()
+        self.process.end()
+
+    def _make_plan(self, then: Callable[[SegmentPlan], None]) -> None:
+        def wish() -> tuple[Any, ...]:
+            return self.ui.request(), self.ui.method.currentData(), self._source()
+
+        self.asking.work_out(then, "Working out what to do…", make_plan, wish)
+
+    def _copy(self, plan: SegmentPlan) -> None:
+        written = attempt(plan.save_classifier) if plan.settings.input else Outcome()
+        said = copy_command(plan)
+        self.ui.status.setText(written.problem or said)
+
+    def _finished(self, done: Done) -> None:
+        self.stopped(f"Done in {time_text(done.seconds)}: {done.output}")
+        assert self._started is not None
+        request, image = self._started
+
+        def opened(outcome: Outcome) -> None:
+            if outcome.value is None:
+                self.ui.status.setText(outcome.problem or "")
+            elif image in self.viewer.layers:
+                self.segmented.emit(image, request, outcome.value)
+
+        self._opening.start(opened, _result, done.output, request, f"{image.name} cracks")
+
+
+def _file_in_place(volume: Volume) -> str | None:
+    """Return the layer's file if it has the layer's voxel size, which filters, classifier and measures go by."""
+    file = layer_file(volume)
+    if file is None:
+        return None
+    mine, stored = volume.geometry, open_volume(file).geometry
+    same = mine.unit == stored.unit and np.allclose(mine.voxel_size, stored.voxel_size)
+    return file if same else None
+
+
+def _mask_file(request: Request, output: Path, cancel: CancelToken) -> str | None:
+    """Return the file of the mask, written beside the output if it is a layer that is not on disk."""
+    if isinstance(request.mask, str):
+        return EVERYWHERE if request.mask == EVERYWHERE else None
+    volume = request.mask
+    file = layer_file(volume)
+    if file is not None:
+        return file
+    stem = output.name.removesuffix(".zarr").removesuffix(".ome")
+    path = output.with_name(f"{stem}.mask.ome.zarr")
+    writer = OmeZarrWriter(path, shape=volume.shape, dtype="uint8", geometry=volume.geometry, overwrite=True)
+    for z in range(0, volume.shape[0], 16):
+        cancel.check()
+        writer.write(z, (np.asarray(volume.data[z : z + 16]) > 0).astype(np.uint8))
+    writer.finish({"copy of layer": volume.name}, check=cancel.check)
+    return str(path)
+
+
+def _result(output: str, request: Request, name: str, cancel: CancelToken) -> tuple[Any, dict[str, Any]]:
+    """Open a result as the data and options of a Labels layer that lies over its image."""
+    volume = replace(open_volume(output), geometry=request.volume.geometry)
+    cancel.check()
+    data, options, _ = layer_data(volume, name=name)
+    return data, options

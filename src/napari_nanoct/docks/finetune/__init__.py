@@ -1,0 +1,1 @@
+"""The fine-tune dock, one file a part of it."""

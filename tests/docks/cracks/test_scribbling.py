@@ -1,0 +1,229 @@
+"""Scribbling in a real viewer: brushes, undo, and what comes back from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from pytestqt.qtbot import QtBot
+
+from napari_nanoct.docks.cracks import scribbling
+from napari_nanoct.docks.cracks.brushes import COLOURS
+
+SHAPE = (6, 70, 90)
+
+
+def _ready(qtbot: QtBot, dock) -> None:
+    qtbot.waitUntil(lambda: dock.scribbling.brushes.store is not None, timeout=10_000)
+
+
+def _stroke(layer, z: int, y: int, number: int) -> None:
+    layer.selected_label = number
+    layer.paint((z, y, 40), number)
+
+
+def test_the_brush_makes_a_layer_over_the_image(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks()
+    image = viewer.add_image(tomogram, name="scan", scale=(50, 40, 40), translate=(500, 0, -80), units="nm")
+    _ready(qtbot, dock)
+    assert [button.text() for button in dock.ui.classes.buttons()] == ["crack", "pore", "background"]
+    dock.ui.classes.button(2).click()
+    layer = dock.scribbling.brushes.layer
+    assert layer.mode == "paint"
+    assert layer.selected_label == 2
+    assert viewer.layers.selection.active == layer
+    np.testing.assert_allclose(layer.extent.world, image.extent.world)
+    assert layer.units == image.units
+    np.testing.assert_allclose(layer.get_color(1), _rgba(COLOURS[0]), atol=0.01)
+    assert dock.ui.image == image  # the layer is offered neither as image nor as mask
+    assert dock.ui.inside.count() == 2
+    assert not list(tmp_path.rglob("*.scribbles.zarr"))  # nothing was painted
+    dock.ui.erase.click()
+    assert layer.mode == "erase"
+
+
+def _rgba(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1]
+
+
+def test_scribbles_go_to_disk_and_come_back(
+    open_cracks: Callable, make_napari_viewer: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "scan.npy"
+    np.save(path, tomogram)
+    viewer, dock = open_cracks()
+    viewer.open(path, plugin="napari-nanoct")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    dock.scribbling.add_class("binder")
+    _stroke(dock.scribbling.brushes.layer, 5, 30, 4)
+    stored = tmp_path / "scan-cracks.scribbles.zarr"
+    qtbot.waitUntil(lambda: (stored / "c" / "5").exists(), timeout=5000)
+    expected = np.asarray(dock.scribbling.brushes.store)
+    assert set(np.unique(expected)) == {0, 1, 4}
+    np.testing.assert_array_equal(zarr.open_array(stored, mode="r")[:], expected)
+
+    again, second = open_cracks(make_napari_viewer())
+    again.open(path, plugin="napari-nanoct")
+    qtbot.waitUntil(lambda: "are back" in second.ui.status.text(), timeout=10_000)
+    assert "on 2 slices" in second.ui.status.text()
+    np.testing.assert_array_equal(np.asarray(second.scribbling.brushes.layer.data), expected)
+    assert [b.text() for b in second.ui.classes.buttons()] == ["crack", "pore", "background", "binder"]
+
+
+def test_undo_survives_a_change_of_slice(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.ui.undo.click()
+    assert "no stroke" in dock.ui.status.text()
+    dock.scribbling.paint(1)
+    layer, store = dock.scribbling.brushes.layer, dock.scribbling.brushes.store
+    viewer.dims.set_current_step(0, 2)
+    _stroke(layer, 2, 20, 1)
+    viewer.dims.set_current_step(0, 4)
+    _stroke(layer, 4, 30, 3)
+    viewer.dims.set_current_step(0, 0)
+    viewer.dims.ndisplay = 3
+    viewer.dims.ndisplay = 2
+    dock.ui.undo.click()
+    assert store.labelled_slices() == (2,)
+    assert viewer.dims.current_step[0] == 4  # where the stroke was
+    dock.ui.undo.click()
+    assert store.labelled_slices() == ()
+    assert viewer.dims.current_step[0] == 2
+    layer.redo()
+    assert store.labelled_slices() == (2,)
+
+
+def test_strokes_and_undo_are_heard(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    layer = dock.scribbling.brushes.layer
+    heard = []
+    dock.scribbling.stroked.connect(lambda: heard.append(1))
+    _stroke(layer, 0, 20, 1)
+    assert len(heard) == 1
+    layer.undo()  # as Ctrl+Z does
+    assert len(heard) == 2
+    viewer.dims.set_current_step(0, 3)
+    assert len(heard) == 2
+
+
+def test_scribbles_outlive_their_layer(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    viewer.layers.remove(dock.scribbling.brushes.layer)
+    dock.scribbling.paint(2)
+    assert np.asarray(dock.scribbling.brushes.layer.data).any()
+
+
+def test_each_layer_has_its_own(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="first")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    viewer.add_image(tomogram[:4] + 1, name="second")
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("second"))
+    _ready(qtbot, dock)
+    assert dock.scribbling.brushes.store.labelled_slices() == ()
+    assert "first scribbles" not in viewer.layers
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("first"))
+    qtbot.waitUntil(lambda: "first scribbles" in viewer.layers, timeout=10_000)
+    assert dock.scribbling.brushes.store.labelled_slices() == (3,)
+    assert "slice 3 are back" in dock.ui.status.text()
+
+
+def test_strokes_made_while_another_output_is_looked_at_stay(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    looked = []
+    found = scribbling._open
+    monkeypatch.setattr(scribbling, "_open", lambda *args: looked.append(found(*args)) or looked[-1])
+    dock.ui.output.setText(str(tmp_path / "elsewhere.ome.zarr"))
+    dock.ui.output.editingFinished.emit()
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    qtbot.waitUntil(lambda: bool(looked), timeout=10_000)
+    qtbot.wait(200)
+    assert dock.scribbling.brushes.layer in viewer.layers
+    assert dock.scribbling.store.labelled_slices() == (3,)
+
+
+def test_another_output_keeps_what_was_painted(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    store = dock.scribbling.brushes.store
+    dock.ui.output.setText(str(tmp_path / "elsewhere.ome.zarr"))
+    dock.ui.output.editingFinished.emit()
+    qtbot.wait(300)
+    assert dock.scribbling.brushes.store is store
+
+
+def test_scribbles_of_another_volume_are_not_taken(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    zarr.create_array(tmp_path / "home" / "scan-cracks.scribbles.zarr", shape=SHAPE, dtype="u1")
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    qtbot.waitUntil(lambda: "holds no scribbles" in dock.ui.status.text(), timeout=10_000)
+    dock.ui.status.setText("")
+    dock.ui.classes.button(1).click()
+    qtbot.waitUntil(lambda: "choose another output" in dock.ui.status.text(), timeout=10_000)
+    assert len(viewer.layers) == 1
+
+
+@pytest.mark.parametrize("name", ["", "crack"])
+def test_a_class_needs_a_name_of_its_own(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot, name: str) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    _ready(qtbot, dock)
+    dock.scribbling.add_class(name)
+    assert dock.ui.status.text()
+    assert len(dock.ui.classes.buttons()) == 3
+
+
+def test_a_slice_is_no_volume(open_cracks: Callable, tomogram: np.ndarray) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram[0], name="flat")
+    assert "“flat” is one slice" in dock.ui.status.text()
+    for act in (lambda: dock.scribbling.paint(1), dock.propose, dock.run.propose, dock.next_slice):
+        dock.ui.status.setText("")
+        act()
+        assert "“flat” is one slice" in dock.ui.status.text()
+    assert len(viewer.layers) == 1
+
+
+def test_without_a_layer(open_cracks: Callable) -> None:
+    _, dock = open_cracks()
+    assert "Open a tomogram" in dock.ui.status.text()
+    for act in (
+        lambda: dock.scribbling.paint(1),
+        dock.propose,
+        dock.run.propose,
+        dock.next_slice,
+        dock.measures.measure,
+    ):
+        dock.ui.status.setText("")
+        act()
+        assert "no image layer" in dock.ui.status.text()
