@@ -168,6 +168,19 @@ def test_progress_and_cancel(cracked: NDArray[np.uint16], tmp_path: Path) -> Non
     assert [event.done for event in events if isinstance(event, Progress)][-1] == len(cracked)
 
 
+@pytest.mark.parametrize("name", ["cracks.csv", "cracks_whole.csv"])
+def test_a_table_that_is_there_stays_unless_it_may_be_replaced(
+    cracked: NDArray[np.uint16], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=rf"{name} is there already"):
+        segment_cracks(cracked, tmp_path / "cracks.ome.zarr", measure=tmp_path / "cracks.csv")
+    assert (tmp_path / name).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    segment_cracks(cracked, tmp_path / "cracks.ome.zarr", measure=tmp_path / "cracks.csv", overwrite=True)
+    assert (tmp_path / name).read_text("utf-8-sig").startswith(("id,", "quantity,"))
+
+
 def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
     output = tmp_path / "cracks.ome.zarr"
     np.save(tmp_path / "small.npy", np.ones((4, 4, 4), np.uint8))
@@ -181,12 +194,15 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
         segment_cracks(cracked, output, mask=tmp_path / "small.npy")
     with pytest.raises(UserError, match="is empty"):
         segment_cracks(cracked, output, mask=tmp_path / "empty.npy")
-    with pytest.raises(UserError, match="are equal"):
-        segment_cracks(np.ones((4, 9, 9), np.uint8), output)
+    np.save(tmp_path / "flat.npy", np.ones((4, 9, 9), np.uint8))
+    with pytest.raises(UserError, match=r"all voxels of .*flat\.npy are equal"):
+        segment_cracks(tmp_path / "flat.npy", output)
     with pytest.raises(UserError, match="no finite voxel"):
         segment_cracks(np.full((4, 9, 9), np.nan), output)
     with pytest.raises(UserError, match="does not exist; make it"):
         segment_cracks(cracked, output, measure=tmp_path / "nowhere" / "cracks.csv")
+    with pytest.raises(UserError, match=r"ends in \.csv"):
+        segment_cracks(cracked, output, measure=tmp_path / "input.npy")
     with pytest.raises(UserError, match="name a table"):
         segment_cracks(cracked, output, original=tmp_path / "input.npy")
     with pytest.raises(UserError, match=r"\(--pores\) is for measuring alone"):

@@ -29,7 +29,7 @@ def segment(
     pores: Annotated[
         str | None, typer.Option(help="Volume, not 0 in pores: which cracks touch one, for --measure.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output, and its table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines; read 'cancel' on stdin.")] = False,
 ) -> None:
     """Segment the cracks of a tomogram and write them as an OME-Zarr label image."""

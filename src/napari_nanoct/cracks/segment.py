@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_nanoct.cracks.settings import EVERYWHERE, SegmentSettings
-from napari_nanoct.cracks.slabs import SLAB, Search, Source, check_finite, find_pieces
+from napari_nanoct.cracks.slabs import SLAB, Search, Source, check_values, find_pieces
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done, Event, Progress
 from napari_nanoct.jobs.files import writing
@@ -77,7 +77,7 @@ def segment_volume(
     mark = fingerprint(volume)
     cancel.check()
     yield Progress(0, depth, message="taking the thresholds from a sample of the volume")
-    check_finite(source)
+    check_values(source)
     search, notes = _search(settings, source)
     for note in notes:
         yield Progress(0, depth, message=note)
@@ -158,8 +158,10 @@ def _mask(file: str, volume: Volume, kind: str) -> Volume:
 
 
 def _check_table(settings: SegmentSettings) -> None:
-    if settings.measure is not None and not Path(settings.measure).expanduser().absolute().parent.is_dir():
-        raise UserError(f"the folder of {settings.measure} does not exist; make it, or name another file to measure")
+    from napari_nanoct.cracks.table import check_table
+
+    if settings.measure is not None:
+        check_table(Path(settings.measure).expanduser(), settings.overwrite)
     for name in ("original", "pores"):
         file = getattr(settings, name)
         if file is not None and settings.measure is None:
@@ -237,7 +239,7 @@ def segment_cracks(
     pores : path, optional
         A volume of the same shape that is not 0 in pores: the measured cracks are told whether they touch one.
     overwrite : bool
-        Replace an existing output; it stays until the new one is complete.
+        Replace an existing output, and an existing table; each stays until the new one is complete.
     progress : callable, optional
         Called with every event of the job.
     cancel : CancelToken, optional

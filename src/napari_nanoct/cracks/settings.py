@@ -37,7 +37,7 @@ class SegmentSettings:
         The tomogram before its enhancement, on any grid in the same place: the measured cracks are told whether it
         shows them.
     overwrite : bool
-        Replace an existing output; it stays until the new one is complete.
+        Replace an existing output, and an existing table; each stays until the new one is complete.
     pores : str or None
         A volume of the same shape that is not 0 in pores: the measured cracks are told whether they touch one.
 

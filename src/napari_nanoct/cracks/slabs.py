@@ -115,10 +115,18 @@ def _score(search: Search, source: Source, masked: bool, box: Box, slab: Scored)
             scored[:, box[1], box[2]][~finite[inner]] = 0
 
 
-def check_finite(source: Source) -> None:
+def check_values(source: Source) -> None:
+    """Refuse a volume that is not finite, or constant, wherever it is sampled."""
     from napari_nanoct.cracks.bodies import sample_boxes
 
-    if not any(source.read(box)[1].any() for box in sample_boxes(source.volume.shape)):
-        raise UserError(
-            f"{source.volume.source} has no finite voxel where it was sampled (all are NaN or infinite); choose another"
-        )
+    low, high = np.inf, -np.inf
+    for box in sample_boxes(source.volume.shape):
+        grey, known = source.read(box)
+        if known.any():
+            low, high = min(low, grey[known].min()), max(high, grey[known].max())
+        if low < high:
+            return
+    name = source.volume.source
+    if low > high:
+        raise UserError(f"{name} has no finite voxel where it was sampled (all are NaN or infinite); choose another")
+    raise UserError(f"all voxels of {name} are equal where it was sampled, so there is nothing to find; choose another")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +48,34 @@ def columns(measurement: Measurement) -> tuple[tuple[str, ...], list[tuple[Cell,
     return names, [_row(crack) for crack in measurement.cracks]
 
 
+def table_files(path: Path) -> tuple[Path, Path]:
+    """Return the files of a table: of the cracks, and of the whole beside it."""
+    return path, path.with_name(f"{path.stem}_whole{path.suffix or '.csv'}")
+
+
+def check_table(path: Path, overwrite: bool) -> None:
+    """Refuse a table that cannot be written, or that would replace something that must stay.
+
+    Raises
+    ------
+    UserError
+        If the name does not end in ``.csv``, the folder is not there, or a file of the table is and `overwrite` is
+        false.
+    """
+    if path.suffix.lower() != ".csv":
+        raise UserError(f"the table {path} is written as CSV; give it a name that ends in .csv")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"the folder of {path} does not exist; make it, or name another file to measure")
+    for file in table_files(path):
+        if file.is_dir():
+            raise UserError(f"{file} is a folder; name another file to measure")
+        if file.exists() and not overwrite:
+            raise UserError(
+                f"{file} is there already; name another file to measure, or replace it with --overwrite "
+                "(overwrite=True)"
+            )
+
+
 def write_csv(path: Path, measurement: Measurement, sources: Mapping[str, str] | None = None) -> tuple[Path, Path]:
     """Write a measurement as two CSV files: the cracks, and beside them the whole.
 
@@ -71,19 +100,21 @@ def write_csv(path: Path, measurement: Measurement, sources: Mapping[str, str] |
         If a file cannot be written.
     """
     names, rows = columns(measurement)
-    second = path.with_name(f"{path.stem}_whole{path.suffix or '.csv'}")
+    path, second = table_files(path)
     _write(path, names, rows)
     _write(second, ("quantity", "value", "unit"), list(_whole_rows(measurement, sources or {})))
     return path, second
 
 
 def _write(path: Path, names: tuple[str, ...], rows: list[tuple[Cell, ...]]) -> None:
+    part = path.with_name(path.name + ".part")
     try:
         # With a byte order mark spreadsheets read it as UTF-8.
-        with path.open("w", newline="", encoding="utf-8-sig") as file:
+        with part.open("w", newline="", encoding="utf-8-sig") as file:
             writer = csv.writer(file)
             writer.writerow(names)
             writer.writerows(rows)
+        os.replace(part, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
 

@@ -31,8 +31,8 @@ Report = Callable[[Progress], None]
 Copying = Callable[[CancelToken, Report], tuple[Path, list[str]]]
 """Copies what is not on disk; returns the folder of the copies, which the caller removes, and the arguments."""
 
-Replaces = Literal["", "whole", "part"]
-"""What is at an output and will be replaced: a volume, a half-written one, or nothing."""
+Replaces = Literal["", "whole", "part", "table"]
+"""What is at an output and will be replaced: a volume, a half-written one, the table beside it alone, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,14 @@ def test_question_and_command(
     dock.ui.tabulate.setChecked(True)
     _ask(qtbot, dock)
     assert table in dock.ui.question.text()
+    (tmp_path / "my cracks.ome.zarr.partial").rmdir()
+    _ask(qtbot, dock)
+    assert dock.ui.start.text() == "Start"
+    Path(table).write_text("mine")
+    _ask(qtbot, dock)
+    assert "The table that is there now will be replaced" in dock.ui.question.text()
+    assert dock.ui.start.text() == "Replace and start"
+    (tmp_path / "my cracks.ome.zarr.partial").mkdir()
     dock.ui.copy.click()
     qtbot.waitUntil(lambda: table in QApplication.clipboard().text(), timeout=LONG)
     words = shlex.split(QApplication.clipboard().text())

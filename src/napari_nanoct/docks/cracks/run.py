@@ -83,6 +83,8 @@ class SegmentPlan:
         if self.settings.measure is None:
             return []
         lines = [f"Measures the cracks: {self.settings.measure}"]
+        if _there(Path(self.settings.measure)):
+            lines.append("⚠ The table that is there now will be replaced.")
         if self.request.original is not None and self.settings.original is None:
             lines.append("The original is not on disk with its voxel size: the file cannot say which cracks it shows.")
         if self.request.pores is not None and self.settings.pores is None:
@@ -113,6 +115,8 @@ def make_plan(
             raise UserError("There is no layer to segment; choose one first.")
         classifier = teacher.classifier(store, loaded, cancel)
     stem = output.name.removesuffix(".zarr").removesuffix(".ome")
+    table = output.with_name(f"{stem}.csv") if request.tabulate else None
+    replaces = replaces or ("table" if _there(table) else "")
     settings = SegmentSettings(
         input=_file_in_place(request.volume) or "",
         output=str(output),
@@ -122,7 +126,7 @@ def make_plan(
         dark=request.dark,
         high=request.high if classifier is not None else SegmentSettings.high,
         low=request.low if classifier is not None else SegmentSettings.low,
-        measure=str(output.with_name(f"{stem}.csv")) if request.tabulate else None,
+        measure=None if table is None else str(table),
         original=_file_in_place(request.original) if request.tabulate and request.original else None,
         overwrite=bool(replaces),
         pores=_file_in_place(request.pores) if request.tabulate and request.pores else None,
@@ -232,6 +236,13 @@ class SegmentRun(QObject):
                 self.segmented.emit(image, request, outcome.value)
 
         self._opening.start(opened, _result, done.output, request, f"{image.name} cracks")
+
+
+def _there(table: Path | None) -> bool:
+    """Whether a run would replace a table."""
+    from napari_nanoct.cracks.table import table_files
+
+    return table is not None and any(file.exists() for file in table_files(table))
 
 
 def _file_in_place(volume: Volume) -> str | None:
