@@ -1,6 +1,6 @@
 """Measure how well cracks are found on fresh enhanced phantoms and on labelled slices; writes docs/cracks.md.
 
-Usage: python docs/cracks.py DATA [--seeds 101 102 ...] (takes an hour on two cores; DATA holds ct). Needs scikit-learn
+Usage: python docs/cracks.py DATA [--seeds 101 102 ...] (three seeds take a quarter of an hour on one core; DATA holds ct). Needs scikit-learn
 besides what the package needs, for the random forest.
 
 A section is a function that returns Markdown; `SECTIONS` lists them in the order of the page.
@@ -80,9 +80,9 @@ scikit-learn) is given the whole truth of five slices of another phantom of the 
 CONTROLS = """No mask is given, and all voxels count, the gaps between particles too. *Cracks alone*: share in per cent
 of what is found in the cracked phantoms that is within a voxel of a crack; the rest are gaps between particles, which
 are dark plates as well. A tenth of a crack must lie deep inside a body, which gaps seldom do: on the phantoms for
-tuning that raised the share from 27 to 42 with the same F1, on those of this page from 34 to 56 with one that is lower
-by up to 0.03, since large cracks that end at a surface are lost at times. Where gaps matter, give a mask of the
-particles.
+tuning that raised the share from 27 to 42 with the same F1, on those of this page, enhanced by the weights of ×1 before
+these, from 34 to 56 with one that is lower by up to 0.03, since large cracks that end at a surface are lost at times:
+now one of the small particles, whose F1 was 0.861 then. Where gaps matter, give a mask of the particles.
 """
 
 LABELLED = """F1 at 1 voxel inside the particles, of the proposal in single slices. The labels are coarse, most of what

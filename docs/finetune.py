@@ -42,7 +42,7 @@ MODEL = "utsr-light"
 UNSEEN = 3
 """Slices of each volume that no run is given, by which all are judged."""
 TILE = 256
-PAIRS, MINUTES, USUAL = (1, 2, 4, 8, 16), (1.0, 3.0), 3.0
+PAIRS, MINUTES, USUAL, LONG = (1, 2, 4, 8, 16), (1.0, 3.0), 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def cases() -> Iterator[Case]:
         for pairs in PAIRS:
             if (pairs, minutes) != (4, USUAL):
                 yield Case("phantom", "soft", 2, pairs, minutes)
+    for volume in ("tomobank_nmc532", "phantom"):  # where the usual time brings least
+        yield Case(volume, "sparse", 1, 4, LONG)
 
 
 @cache
