@@ -1,7 +1,7 @@
 """Measure how well cracks are found on fresh enhanced phantoms and on labelled slices; writes docs/cracks.md.
 
-Usage: python docs/cracks.py DATA [--seeds 101 102 ...] (three seeds take a quarter of an hour on one core; DATA holds ct). Needs scikit-learn
-besides what the package needs, for the random forest.
+Usage: python docs/cracks.py DATA [--seeds 101 102 ...] (three seeds take a quarter of an hour on one core; DATA holds
+ct). Needs scikit-learn besides what the package needs, for the random forest.
 
 A section is a function that returns Markdown; `SECTIONS` lists them in the order of the page.
 """

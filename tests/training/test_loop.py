@@ -50,6 +50,26 @@ def test_weights_that_run_away_are_left_for_the_average() -> None:
     assert trainer.update(low, low + 0.1, 1e-3) < 2 * usual
 
 
+def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> None:
+    torch.manual_seed(0)
+    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
+    low = torch.rand(2, 1, 16, 16)
+    for _ in range(150):
+        trainer.update(low, low + 0.1, 1e-3)
+    usual = trainer.usual_loss
+    hard = low + 0.1 + 5 * usual  # nothing is learnt at a rate of 0
+    for _ in range(3):
+        trainer.update(low, hard, 0.0)
+        for _ in range(20):
+            trainer.update(low, low + 0.1, 0.0)
+    assert trainer.pace == 1
+    for _ in range(20):
+        if trainer.update(low, hard, 0.0) and trainer.pace < 1:
+            break
+    assert trainer.pace == 0.5
+    assert trainer.usual_loss < 1.5 * usual
+
+
 def test_run_writes_weights_with_their_card(data: Path, recipe: Path, tmp_path: Path) -> None:
     events = list(train(load_recipe(str(recipe)), data, tmp_path / "run"))
     assert isinstance(events[-1], Done)

@@ -36,8 +36,9 @@ EMA_DECAY = 0.999
 REPORT_EVERY = 20
 SAVE_EVERY = 200
 VALIDATE_EVERY = 1000
-# A loss so many times the usual one, after so many steps, means that the weights have run away.
-SPIKE, SETTLED = 10.0, 100
+# The weights have run away where, after so many steps of a stage, one loss is so many times the usual one, or the mean
+# of about so many last ones is: some creep away.
+SETTLED, SPIKE, RECENT, CREEP = 100, 10.0, 10, 3.0
 LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
@@ -66,7 +67,7 @@ class Trainer(Generic[Network]):
 
     def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
         self.recipe, self.device, self.step = recipe, device, 0
-        self.best, self.usual_loss, self.pace = -math.inf, 0.0, 1.0
+        self.best, self.usual_loss, self.recent_loss, self.pace = -math.inf, 0.0, 0.0, 1.0
         network = network.to(device).train()
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
@@ -83,10 +84,9 @@ class Trainer(Generic[Network]):
             result = self.network(low)
         losses = judge(result, high.to(self.device))
         size = losses.mean().item()
-        if not math.isfinite(size) or (self.step > SETTLED and size > SPIKE * self.usual_loss):
+        if self._ran_away(size):
             self._fall_back()
             return size
-        self.usual_loss += (size - self.usual_loss) / min(self.step + 1, SETTLED)
         self.optimiser.zero_grad(set_to_none=True)
         merge(losses).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
@@ -101,9 +101,22 @@ class Trainer(Generic[Network]):
                     self.average[name].lerp_(value, 1 - decay)
         return size
 
+    def _ran_away(self, size: float) -> bool:
+        """Take note of a loss; return whether it, or the last few, are far above the usual."""
+        _, within = self.recipe.at(self.step)
+        settled = within > SETTLED
+        if not math.isfinite(size) or (settled and size > SPIKE * self.usual_loss):
+            return True
+        self.recent_loss += (size - self.recent_loss) / min(within + 1, RECENT)
+        # What is far above the usual does not become usual.
+        known = min(size, CREEP * self.usual_loss) if settled else size
+        self.usual_loss += (known - self.usual_loss) / min(within + 1, SETTLED)
+        return settled and self.recent_loss > CREEP * self.usual_loss
+
     def _fall_back(self) -> None:
         """Go on from the averaged weights at half the pace, without the step: a night's training is not lost."""
         self.pace /= 2
+        self.recent_loss = self.usual_loss
         self.network.load_state_dict(self.average)
         self.optimiser.state.clear()
         self.step += 1
@@ -124,7 +137,7 @@ class Trainer(Generic[Network]):
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         temporary = path.with_suffix(".part")
         metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best), "design": str(DESIGN)}
-        metadata |= {"usual_loss": str(self.usual_loss), "pace": str(self.pace)}
+        metadata |= {name: str(getattr(self, name)) for name in ("usual_loss", "recent_loss", "pace")}
         save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, path)
 
@@ -150,6 +163,7 @@ class Trainer(Generic[Network]):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.step, self.best = int(metadata["step"]), float(metadata["best"])
         self.usual_loss, self.pace = float(metadata["usual_loss"]), float(metadata["pace"])
+        self.recent_loss = float(metadata.get("recent_loss", self.usual_loss))
         self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
         self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
         for name, parameter in self.network.named_parameters():
