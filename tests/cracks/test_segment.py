@@ -44,7 +44,8 @@ def whole(grey: NDArray[np.uint16], mask: NDArray[np.bool_] | None = None) -> ND
 def test_blocks_give_what_the_whole_gives(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slabs, "TILE", 40)
+    monkeypatch.setattr(slabs, "DEEPEST", 16)
+    monkeypatch.setattr(slabs, "BLOCK", 16 * 40**2)
     expected = whole(cracked)
     assert expected.max() == 2
     labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr")
@@ -53,6 +54,11 @@ def test_blocks_give_what_the_whole_gives(
     record = labels.metadata["nanoct"]
     assert (record["job"], record["cracks"], record["message"]) == ("segment", 2, "2 cracks.")
     assert [path.name for path in tmp_path.iterdir()] == ["cracks.ome.zarr"]
+
+
+@pytest.mark.parametrize(("side", "depth"), [(100, 64), (1024, 64), (2048, 32), (3000, 16), (20_000, 16)])
+def test_slabs_are_as_deep_as_their_scores_may_be_many(side: int, depth: int) -> None:
+    assert slabs.slab_depth((500, side, side)) == depth
 
 
 def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
@@ -69,7 +75,8 @@ def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
 def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slabs, "TILE", 40)
+    monkeypatch.setattr(slabs, "DEEPEST", 16)
+    monkeypatch.setattr(slabs, "BLOCK", 16 * 40**2)
     small = np.ascontiguousarray(cracked[:40, :50, :60])
     volume = open_volume(small)
     intensity = intensity_range(volume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from napari_nanoct.volumes import IntensityRange, Volume
 
 SLAB = 16
-"""Slices that are worked on at once: the depth of a shard."""
+"""Slices that are joined and written at once: the depth of a shard."""
 
-TILE = 512
-"""Side of the part of a slab that is scored at once."""
+DEEPEST, SCORED = 64, 1 << 27
+"""Most slices, and voxels, of a slab that is scored; all its scores are held, thirteen bytes a voxel."""
+
+BLOCK = 1 << 22
+"""Voxels of the part of a slab that is scored at once, besides the halo around them."""
 
 
 class Search(Protocol):
@@ -63,6 +67,11 @@ class Source:
         return self.intensity.normalise_finite(values), np.isfinite(values)
 
 
+def slab_depth(shape: tuple[int, int, int]) -> int:
+    """Return how many slices are scored at once, in whole shards: the more, the less of their halo is scored twice."""
+    return max(SLAB, min(DEEPEST, SCORED // (shape[1] * shape[2])) // SLAB * SLAB)
+
+
 def find_pieces(
     search: Search, source: Source, masked: bool, folder: Path, cancel: CancelToken
 ) -> Generator[Progress, None, tuple[NDArray[np.int32], Any]]:
@@ -74,26 +83,33 @@ def find_pieces(
 
     depth, height, width = shape = source.volume.shape
     pieces = Pieces(search.rule)
-    chunks = (min(SLAB, depth), min(TILE, height), min(TILE, width))
+    deep = slab_depth(shape)
+    tile = math.isqrt(BLOCK // deep)
+    chunks = (min(SLAB, depth), min(tile, height), min(tile, width))
     with writing(folder):
         store = str(folder / "pieces.zarr")
         parts = zarr.create_array(store, shape=shape, chunks=chunks, dtype=np.int64, fill_value=0)
-    tiles = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
+    tiles = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
     begin = time.perf_counter()
-    for z in range(0, depth, SLAB):
-        slab = (min(SLAB, depth - z), height, width)
+    for z in range(0, depth, deep):
+        slab = (min(deep, depth - z), height, width)
+        score, planarity, inside = np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool)
         gate = np.zeros(slab, np.float32) if search.rule.clear else None
-        found = Scored(np.zeros(slab, np.float32), np.ones(slab, np.float32), np.ones(slab, bool), gate)
+        found = Scored(score, planarity, inside, gate)
         for number, (y, x) in enumerate(tiles):
             cancel.check()
-            box = (slice(z, z + slab[0]), slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+            box = (slice(z, z + slab[0]), slice(y, min(y + tile, height)), slice(x, min(x + tile, width)))
             _score(search, source, masked, box, found)
             share = (z + slab[0] * (number + 1) / len(tiles)) / depth
             seconds = time.perf_counter() - begin
             rate = share * np.prod(shape, dtype=float) / seconds / 1e6
             yield Progress(int(share * depth), depth, rate=rate, seconds_left=seconds * (1 - share) / share)
-        with writing(folder):
-            parts[z : z + slab[0]] = pieces.add(*found)
+        for first in range(0, slab[0], SLAB):
+            some = slice(first, min(first + SLAB, slab[0]))
+            careful = None if gate is None else gate[some]
+            with writing(folder):
+                labels = pieces.add(score[some], planarity[some], inside[some], careful)
+                parts[z + some.start : z + some.stop] = labels
     return pieces.numbers(), parts
 
 
