@@ -45,7 +45,8 @@ def test_blocks_give_what_the_whole_gives(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slabs, "DEEPEST", 16)
-    monkeypatch.setattr(slabs, "BLOCK", 16 * 40**2)
+    monkeypatch.setattr(slabs, "BLOCK", 1)
+    monkeypatch.setattr(slabs, "NARROWEST", 40)
     expected = whole(cracked)
     assert expected.max() == 2
     labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr")
@@ -59,6 +60,13 @@ def test_blocks_give_what_the_whole_gives(
 @pytest.mark.parametrize(("side", "depth"), [(100, 64), (1024, 64), (2048, 32), (3000, 16), (20_000, 16)])
 def test_slabs_are_as_deep_as_their_scores_may_be_many(side: int, depth: int) -> None:
     assert slabs.slab_depth((500, side, side)) == depth
+
+
+@pytest.mark.parametrize("depth", [1, 16, 64, 98, 200])
+def test_blocks_of_any_depth_take_as_much_memory(depth: int) -> None:
+    side = slabs.tile_side(depth, 17) + 2 * 17
+    assert 0.9 * slabs.BLOCK < depth * side**2 <= slabs.BLOCK
+    assert slabs.tile_side(10 * slabs.BLOCK, 17) == slabs.NARROWEST
 
 
 def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
@@ -76,7 +84,8 @@ def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
     cracked: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slabs, "DEEPEST", 16)
-    monkeypatch.setattr(slabs, "BLOCK", 16 * 40**2)
+    monkeypatch.setattr(slabs, "BLOCK", 1)
+    monkeypatch.setattr(slabs, "NARROWEST", 40)
     small = np.ascontiguousarray(cracked[:40, :50, :60])
     volume = open_volume(small)
     intensity = intensity_range(volume)

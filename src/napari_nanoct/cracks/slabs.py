@@ -28,8 +28,8 @@ SLAB = 16
 DEEPEST, SCORED = 64, 1 << 27
 """Most slices, and voxels, of a slab that is scored; all its scores are held, thirteen bytes a voxel."""
 
-BLOCK = 1 << 22
-"""Voxels of the part of a slab that is scored at once, besides the halo around them."""
+BLOCK, NARROWEST = 1 << 23, 64
+"""Voxels, with the halo around them, of the part of a slab that is scored at once; and its least side without."""
 
 
 class Search(Protocol):
@@ -72,6 +72,11 @@ def slab_depth(shape: tuple[int, int, int]) -> int:
     return max(SLAB, min(DEEPEST, SCORED // (shape[1] * shape[2])) // SLAB * SLAB)
 
 
+def tile_side(depth: int, halo: int) -> int:
+    """Return the side of blocks so deep, without the halo: whatever the depth, all take as much memory."""
+    return max(NARROWEST, math.isqrt(BLOCK // depth) - 2 * halo)
+
+
 def find_pieces(
     search: Search, source: Source, masked: bool, folder: Path, cancel: CancelToken
 ) -> Generator[Progress, None, tuple[NDArray[np.int32], Any]]:
@@ -84,7 +89,7 @@ def find_pieces(
     depth, height, width = shape = source.volume.shape
     pieces = Pieces(search.rule)
     deep = slab_depth(shape)
-    tile = math.isqrt(BLOCK // deep)
+    tile = tile_side(min(depth, deep + 2 * search.halo[0]), max(search.halo[1:]))
     chunks = (min(SLAB, depth), min(tile, height), min(tile, width))
     with writing(folder):
         store = str(folder / "pieces.zarr")
