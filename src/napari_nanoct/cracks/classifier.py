@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from napari_nanoct.cracks.derivatives import Spacing
 from napari_nanoct.cracks.features import FeatureSettings, feature_names
 from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.files import whole
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -229,9 +229,8 @@ class CrackClassifier:
             "trees": json.loads(bytes(self.trees.save_raw("json"))),
         }
         content["sha256"] = _digest(content)
-        temporary = Path(path).with_name(Path(path).name + ".part")
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(temporary, path)
+        with whole(Path(path)) as part:
+            part.write_text(json.dumps(content), encoding="utf-8")
 
 
 def load_classifier(path: Path) -> CrackClassifier:

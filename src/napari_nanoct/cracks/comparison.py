@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.cracks.table import write_rows
 from napari_nanoct.errors import UserError
 from napari_nanoct.quality import CrackScores, crack_scores
 from napari_nanoct.volumes import Geometry, Volume
@@ -160,18 +160,13 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
     names = ["layer", "compared_with", "f1", "f1_1voxel", "precision_1voxel", "recall_1voxel", "mid_surface_recall"]
     if comparison.recall:
         names += [f"recall_aperture_{low:g}_to_{high:g}_voxels" for low, high in pairwise(comparison.edges)]
-    try:
-        with path.open("w", newline="", encoding="utf-8-sig") as file:
-            writer = csv.writer(file)
-            writer.writerow(names)
-            for name, score in comparison.scores.items():
-                near = score.tolerant
-                figures = [score.strict.f1, near.f1, near.precision, near.recall, score.surface_recall]
-                figures += list(comparison.recall.get(name, ()))
-                cells = ["" if np.isnan(value) else f"{value:.4f}" for value in figures]
-                writer.writerow([name, comparison.truth, *cells])
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
+    rows = []
+    for name, score in comparison.scores.items():
+        near = score.tolerant
+        figures = [score.strict.f1, near.f1, near.precision, near.recall, score.surface_recall]
+        figures += list(comparison.recall.get(name, ()))
+        rows.append([name, comparison.truth, *("" if np.isnan(value) else f"{value:.4f}" for value in figures)])
+    write_rows(path, names, rows)
 
 
 def _recall(

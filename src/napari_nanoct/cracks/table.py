@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from napari_nanoct.cracks.measurement import Crack, Measurement, Whole
 from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.files import whole
 
 Cell = str | int | float
 
@@ -101,20 +101,24 @@ def write_csv(path: Path, measurement: Measurement, sources: Mapping[str, str] |
     """
     names, rows = columns(measurement)
     path, second = table_files(path)
-    _write(path, names, rows)
-    _write(second, ("quantity", "value", "unit"), list(_whole_rows(measurement, sources or {})))
+    write_rows(path, names, rows)
+    write_rows(second, ("quantity", "value", "unit"), _whole_rows(measurement, sources or {}))
     return path, second
 
 
-def _write(path: Path, names: tuple[str, ...], rows: list[tuple[Cell, ...]]) -> None:
-    part = path.with_name(path.name + ".part")
+def write_rows(path: Path, names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a table as CSV, with a byte order mark, by which spreadsheets read it as UTF-8.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
     try:
-        # With a byte order mark spreadsheets read it as UTF-8.
-        with part.open("w", newline="", encoding="utf-8-sig") as file:
+        with whole(path) as part, part.open("w", newline="", encoding="utf-8-sig") as file:
             writer = csv.writer(file)
             writer.writerow(names)
             writer.writerows(rows)
-        os.replace(part, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.jobs.files import whole
 from napari_nanoct.quality import fourier_ring_correlation, psnr, ssim
 
 if TYPE_CHECKING:
@@ -95,7 +96,5 @@ def save_comparison(path: Path, images: Mapping[str, Image], labels: Mapping[str
         axis.imshow(image[place], cmap="gray", vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest")
         axis.set_title("\n".join(filter(None, (name, labels.get(name, "")))), fontsize=9)
         axis.set_axis_off()
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with whole(path) as part, part.open("wb") as file:
         FigureCanvasAgg(figure).print_png(file)
-    temporary.replace(path)

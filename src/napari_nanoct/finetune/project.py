@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from codecs import BOM_UTF8
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.files import whole
 from napari_nanoct.training.register import Similarity
 
 KIND, VERSION = "nanoct pairs", 1
@@ -98,10 +98,9 @@ def save_project(project: Project, path: Path) -> None:
     for name in ("low", "high"):
         if content[name]:
             content[name]["path"] = _relative(Path(content[name]["path"]), path.parent)
-    temporary = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(_text(content), encoding="utf-8")
-    os.replace(temporary, path)
+    with whole(path) as part:
+        part.write_text(_text(content), encoding="utf-8")
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune.settings import TuneSettings
+from napari_nanoct.jobs.files import whole
 from napari_nanoct.utsr.catalogue import user_folder
 
 
@@ -76,12 +77,10 @@ class Workplace:
 
     def note(self, curve: Sequence[Point]) -> None:
         """Write the log; it appears whole or not at all, as the other files do."""
-        temporary = self.log.with_suffix(".part")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with whole(self.log) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([field.name for field in fields(Point)])
             writer.writerows(astuple(point) for point in curve)
-        os.replace(temporary, self.log)
 
     def curve(self, until: int) -> list[Point]:
         """Read the log up to a step; a killed run may have noted more than it saved."""
@@ -94,9 +93,8 @@ class Workplace:
 
     def keep(self, weights: dict[str, Tensor]) -> None:
         """Write the best weights so far."""
-        temporary = self.weights.with_suffix(".part")
-        save_file({name: value.contiguous().clone() for name, value in weights.items()}, temporary)
-        os.replace(temporary, self.weights)
+        with whole(self.weights) as part:
+            save_file({name: value.contiguous().clone() for name, value in weights.items()}, part)
 
     def best(self) -> dict[str, Tensor]:
         """Read them again."""

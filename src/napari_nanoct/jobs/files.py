@@ -1,7 +1,8 @@
-"""Whatever a damaged file or a full disk raises, as one sentence: every format has errors of its own."""
+"""Files that appear whole or not at all, and whatever a damaged file or a full disk raises as one sentence."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,14 @@ def writing(path: Path) -> Iterator[None]:
         raise UserError(
             f"{path} could not be written ({_reason(error)}); make room or choose another output"
         ) from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` to write, which takes its place at the end: it appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    yield part
+    os.replace(part, path)
 
 
 def _reason(error: Exception) -> str:

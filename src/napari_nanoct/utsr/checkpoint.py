@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.files import whole
 from napari_nanoct.utsr.card import Card, read_card, tensor_hash
 from napari_nanoct.utsr.network import UTSR, NetworkSettings, build
 
@@ -56,9 +56,8 @@ def save_checkpoint(path: Path | str, network: UTSR, card: Card) -> Card:
         period=network.period,
         sha256=hashlib.sha256(payload).hexdigest(),
     )
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, metadata=card.to_metadata())
-    os.replace(temporary, path)
+    with whole(path) as part:
+        save_file(tensors, part, metadata=card.to_metadata())
     return card
 
 
