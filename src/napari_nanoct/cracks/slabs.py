@@ -110,11 +110,11 @@ def find_pieces(
             rate = share * np.prod(shape, dtype=float) / seconds / 1e6
             yield Progress(int(share * depth), depth, rate=rate, seconds_left=seconds * (1 - share) / share)
         for first in range(0, slab[0], SLAB):
-            some = slice(first, min(first + SLAB, slab[0]))
+            some = slice(first, first + SLAB)
             careful = None if gate is None else gate[some]
             with writing(folder):
                 labels = pieces.add(score[some], planarity[some], inside[some], careful)
-                parts[z + some.start : z + some.stop] = labels
+                parts[z + first : z + first + len(labels)] = labels
     return pieces.numbers(), parts
 
 
@@ -143,8 +143,8 @@ def check_values(source: Source) -> None:
     low, high = np.inf, -np.inf
     for box in sample_boxes(source.volume.shape):
         grey, known = source.read(box)
-        if known.any():
-            low, high = min(low, grey[known].min()), max(high, grey[known].max())
+        if len(values := grey[known]):
+            low, high = min(low, values.min()), max(high, values.max())
         if low < high:
             return
     name = source.volume.source
