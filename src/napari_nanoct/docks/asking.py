@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Asking:
-    """The question of a dock, and the plan that it asks about.
+    """The question of a dock, and the plan that it asks about: taken back by another choice, or by "Back".
 
     Parameters
     ----------
@@ -36,6 +36,9 @@ class Asking:
         self.plan: Any = None
         self._ui, self._run = ui, run
         self._planning = Latest()
+        ui.changed.connect(self.withdraw)
+        ui.back.clicked.connect(self.withdraw)
+        run.progressed.connect(ui.show_progress)
 
     def work_out(
         self, then: Callable[[Any], None], said: str, make_plan: Callable[..., Any], wish: Callable[[], tuple[Any, ...]]

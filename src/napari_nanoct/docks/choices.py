@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks import layers
@@ -28,26 +28,17 @@ PREVIEW = "nanoct preview"
 class EnhanceChoices(EnhanceControls):
     """The controls with their choices filled in.
 
-    Signals
-    -------
-    changed
-        Another choice was made: what was worked out from the former one is void.
-
     Parameters
     ----------
     viewer : napari.Viewer
         Its layers are offered.
     """
 
-    changed = Signal()
-
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
         self._typed = False
-        events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._update_layers)
+        follow_layers(viewer, self._update_layers)
         self.layer.currentIndexChanged.connect(self._layer_chosen)
         self.model.currentIndexChanged.connect(self._model_chosen)
         self.factor.currentIndexChanged.connect(self._suggest_output)
@@ -175,6 +166,13 @@ def offered(viewer: napari.Viewer, kind: type[Any]) -> list[Any]:
     """Return the layers of a kind that are no previews, the topmost first."""
     there = (plain(layer) for layer in reversed(viewer.layers))
     return [layer for layer in there if isinstance(layer, kind) and PREVIEW not in layer.metadata]
+
+
+def follow_layers(viewer: napari.Viewer, update: Callable[[object], None]) -> None:
+    """Call a method whenever layers come, go, move or are renamed."""
+    events = viewer.layers.events
+    for event in (events.inserted, events.removed, events.reordered, events.renamed):
+        event.connect(update)
 
 
 def plain(layer: Any) -> Any:

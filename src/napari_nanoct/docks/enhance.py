@@ -53,15 +53,12 @@ class EnhanceDock(QWidget):
     def _connect(self) -> None:
         ui = self.ui
         self.viewer.layers.events.removed.connect(self._forget)
-        ui.changed.connect(self.asking.withdraw)
         ui.preview.clicked.connect(self.preview)
         ui.after.toggled.connect(self._show_after)
         ui.enhance.clicked.connect(self.propose)
         ui.copy.clicked.connect(self.copy_command)
         ui.start.clicked.connect(self.start)
-        ui.back.clicked.connect(self.asking.withdraw)
         ui.cancel.clicked.connect(self.run.cancel)
-        self.run.progressed.connect(ui.show_progress)
         self.run.done.connect(self._finished)
         self.run.stopped.connect(self._stopped)
         # Nothing outlives the dock or napari. The closure must not hold the dock itself: that would keep it alive.

@@ -119,11 +119,18 @@ def column(*widgets: QWidget) -> QWidget:
 class RunControls(QWidget):
     """Controls of a dock that starts volume runs: the question before one, its progress, and the status line.
 
+    Signals
+    -------
+    changed
+        Another choice was made: what was worked out from the former one is void.
+
     Parameters
     ----------
     stop_tip : str
         Of the button that cancels.
     """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None, stop_tip: str) -> None:
         super().__init__(parent)

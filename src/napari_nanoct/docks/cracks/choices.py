@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks import layers
-from napari_nanoct.docks.choices import offered, plain
+from napari_nanoct.docks.choices import follow_layers, offered, plain
 from napari_nanoct.docks.cracks.brushes import check_volume
 from napari_nanoct.docks.cracks.controls import AUTOMATIC, EVERYWHERE, CrackControls
 from napari_nanoct.docks.threads import attempt
@@ -66,8 +66,6 @@ class CrackChoices(CrackControls):
 
     Signals
     -------
-    changed
-        Another choice was made: what was worked out from the former one is void.
     layer_changed
         Another layer was chosen.
 
@@ -77,15 +75,12 @@ class CrackChoices(CrackControls):
         Its layers are offered.
     """
 
-    changed = Signal()
     layer_changed = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._update_layers)
+        follow_layers(viewer, self._update_layers)
         self.layer.currentIndexChanged.connect(self._layer_chosen)
         self.choose_output.clicked.connect(self._browse_output)
         for box in (self.layer, self.original, self.inside, self.tone, self.method, self.pores):

@@ -161,13 +161,10 @@ class SegmentRun(QObject):
         self._source = source
         self._started: tuple[Request, Image] | None = None
         self._opening = Latest()
-        ui.changed.connect(self.asking.withdraw)
         ui.segment.clicked.connect(self.propose)
         ui.copy.clicked.connect(self.copy_command)
         ui.start.clicked.connect(self.start)
-        ui.back.clicked.connect(self.asking.withdraw)
         ui.cancel.clicked.connect(self.process.cancel)
-        self.process.progressed.connect(ui.show_progress)
         self.process.done.connect(self._finished)
         self.process.stopped.connect(self.stopped)
 

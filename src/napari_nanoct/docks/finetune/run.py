@@ -138,13 +138,10 @@ class TuneRun(QObject):
         self.ui, self.pairs = ui, pairs
         self.process = VolumeRun(work="fine-tuning", cancelled=STOPPED, grace_ms=GRACE_MS)
         self.asking = Asking(ui, self.process)
-        for changed in (ui.changed, pairs.changed):
-            changed.connect(self.asking.withdraw)
+        pairs.changed.connect(self.asking.withdraw)
         ui.train.clicked.connect(self.propose)
         ui.copy.clicked.connect(self.copy_command)
         ui.start.clicked.connect(self.start)
-        ui.back.clicked.connect(self.asking.withdraw)
-        self.process.progressed.connect(ui.show_progress)
         self.process.process.learned.connect(ui.learning.take)
         self.process.done.connect(self._finished)
         self.process.stopped.connect(self.stopped)

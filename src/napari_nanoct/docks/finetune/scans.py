@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.docks import layers
-from napari_nanoct.docks.choices import FACTORS, offered, plain
+from napari_nanoct.docks.choices import FACTORS, follow_layers, offered, plain
 from napari_nanoct.docks.finetune.controls import AS_SHOWN, SEARCH, TuneControls
 from napari_nanoct.docks.finetune.regions import as_shown, common_point, drawn_regions
 from napari_nanoct.docks.threads import attempt
@@ -57,8 +57,6 @@ class ScanChoices(TuneControls):
 
     Signals
     -------
-    changed
-        Another choice was made: what was worked out from the former one is void.
     scans_changed
         Another layer, method or factor was chosen: pairs found before are void.
 
@@ -68,16 +66,13 @@ class ScanChoices(TuneControls):
         Its layers are offered.
     """
 
-    changed = Signal()
     scans_changed = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
         self._low_picked = self._high_picked = False
-        events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._update_layers)
+        follow_layers(viewer, self._update_layers)
         self.low.currentIndexChanged.connect(self._low_chosen)
         self.high.currentIndexChanged.connect(self._scans_chosen)
         self.low.activated.connect(self._pick_low)
