@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 Box = tuple[slice, slice, slice]
 """Part of a volume (z, y, x)."""
 
-PARTLY, CLEARLY = 0.1, 0.2
-"""Share of a piece that is deep, and of a clear one: cracks that end at a body's surface are not deep there, gaps
-between bodies nowhere."""
+PARTLY, CLEARLY, BARELY = 0.15, 0.35, 0.03
+"""Share of a piece that is deep, of a clear one, and of one that is sure: cracks that end at a body's surface are not
+deep there, gaps between bodies hardly anywhere; a crack may be joined to a web of gaps."""
 
 LEVELS = 1000
 """Planarity is summed in whole thousandths, so that the sum does not depend on where a volume was cut."""
@@ -48,7 +48,10 @@ class Rule:
     planarity : float
         Least mean planarity of a piece, 0 to 1.
     clear : int
-        Fewest deep voxels of the clear pieces together, those that are deep for a good part; with less none is kept.
+        Fewest deep voxels of the clear pieces together, those that are deep for a good part and sure; with less none
+        is kept.
+    sure : float
+        Score that a sure piece reaches somewhere; gaps between bodies seldom do.
     """
 
     low: float
@@ -56,6 +59,7 @@ class Rule:
     smallest: int = 1
     planarity: float = 0.0
     clear: int = 0
+    sure: float = 0.0
 
 
 class Pieces:
@@ -135,12 +139,13 @@ class Pieces:
         keep = (voxels >= max(1, self.rule.smallest)) & (peak >= self.rule.high)
         keep &= planar >= self.rule.planarity * LEVELS * voxels
         deep = np.bincount(roots, self._deep, count)
-        keep &= deep >= PARTLY * voxels
+        sure = peak >= self.rule.sure
+        keep &= deep >= np.where(sure, BARELY, PARTLY) * voxels
         keep[0] = False
         if self._gate is not None:
             keep &= bool(self._gate.numbers().any())
         else:
-            keep &= deep[keep & (deep >= CLEARLY * voxels)].sum() >= self.rule.clear
+            keep &= deep[keep & sure & (deep >= CLEARLY * voxels)].sum() >= self.rule.clear
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 

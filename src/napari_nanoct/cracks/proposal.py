@@ -50,9 +50,12 @@ blurred by up to 2.5 pixels are shorter."""
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR = 0.0064
-"""Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5: gaps between
-particles fill less."""
+CLEAR, CLEAR_FLAT = 0.0016, 0.004
+"""Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5, and in one
+slice: gaps between particles fill less."""
+
+SURE = 0.5
+"""Score that a sure crack reaches somewhere, at sensitivity 0.5 or less; few gaps between particles are so dark."""
 
 HALF, ACROSS = 0.5, 1 / 6
 """Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
@@ -195,10 +198,11 @@ def propose(
     The score of a voxel is the geometric mean of two contrasts: of the plate through it (`plate_measure`), which pores
     and edges lack, and of a black top-hat with a cube somewhat wider than the widest crack, which edges of wide dark
     regions lack; the cube sees cracks in the plane of the slices too. Connected voxels above a low threshold are a
-    crack if one reaches a high one (hysteresis), if they are many enough, if they are planar, and if a tenth of them
-    lies deep inside bodies where these are what is searched; left out are those whose top-hat is less than half of the
-    largest across the crack, where its walls begin. The thresholds are shares of the grey range, and never below what
-    the score does in most of the mask anyway, deep inside bodies if there are any: noise has no cracks.
+    crack if one reaches a high one (hysteresis), if they are many enough, if they are planar, and if a seventh of
+    them lies deep inside bodies where these are what is searched, or a few of them if one reaches `SURE`; left out
+    are those whose top-hat is less than half of the largest across the crack, where its walls begin. The thresholds
+    are shares of the grey range, and never below what the score does in most of the mask anyway, deep inside bodies
+    if there are any: noise has no cracks.
 
     Parameters
     ----------
@@ -293,6 +297,7 @@ def find_search(
     share = factor * (FLAT if shape[0] == 1 else 1)
     bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())
     noise = NOISE_FLAT if shape[0] == 1 else (NOISE_LOW, NOISE_HIGH)
+    clear = CLEAR_FLAT if shape[0] == 1 else CLEAR
     low, high = (max(own * share, floor * usual) for own, floor in zip((LOW, HIGH), noise, strict=True))
     if shape[0] == 1 and high > HIGH * share:
         smallest = max(smallest, LONG)
@@ -301,6 +306,7 @@ def find_search(
         high=high,
         smallest=smallest,
         planarity=PLANARITY,
-        clear=0 if body is None else max(1, int(CLEAR * factor * bodies * math.prod(shape))),
+        clear=0 if body is None else max(1, int(clear * factor * bodies * math.prod(shape))),
+        sure=max(high, SURE * min(1, factor)),
     )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)
