@@ -89,3 +89,13 @@ def test_the_truth_of_soft_batches_is_smooth(data: Path, share: float) -> None:
     ]
     assert roughness[1] < 0.9 * roughness[0]
     assert soft.draw(0)[0].shape == (5, 1, 16, 16)
+
+
+def test_a_wider_sample_makes_the_scans_noisier(data: Path) -> None:
+    def noise(most: float) -> float:
+        stage = replace(recipe(1.0).stages[0], sample=most)
+        batches = Batches(replace(recipe(1.0), stages=(stage,)), data)
+        pairs = [(low, torch.nn.functional.avg_pool2d(high, 2)) for low, high in map(batches.draw, range(12))]
+        return float(np.mean([float((low - high).std() / high.std()) for low, high in pairs]))
+
+    assert noise(40.0) > 1.5 * noise(1.0)

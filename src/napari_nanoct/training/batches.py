@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind, softened
+from napari_nanoct.training.degrade_sinogram import SinogramRange
 from napari_nanoct.training.recipe import Recipe
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
@@ -77,8 +78,10 @@ class Batches:
             weights /= weights.sum()
         if scanned:
             seed = int(random.integers(2**31))
+            ranges = SinogramRange(sample=(1.0, stage.sample))
+            size, scale = stage.patch, self.recipe.scale
             return scanned_patches(
-                pictures, weights, count, stage.patch, self.recipe.scale, seed, soft=soft, device=self.device
+                pictures, weights, count, size, scale, seed, ranges=ranges, soft=soft, device=self.device
             )
         high = random_patches(pictures, weights, count, size, int(random.integers(2**31)))
         if soft:

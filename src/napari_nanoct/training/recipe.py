@@ -28,6 +28,8 @@ class Stage:
         Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
     sinogram : float
         Share of batches that go through a scan instead, before the others are shared out.
+    sample : float
+        Most times that the sample is wider than a scanned crop: the wider, the noisier, as in larger slices.
     soft : float
         Share of batches whose truth is smoothed before anything else: a slice that is smooth by itself is to stay so.
     patch : int
@@ -47,6 +49,7 @@ class Stage:
     batch: int = 8
     warm_up: int = 100
     sinogram: float = 0.0
+    sample: float = 3.0
     phantom: float = 0.0
     soft: float = 0.0
 
