@@ -40,6 +40,12 @@ def test_scores_a_tomogram_and_keeps_table_and_picture(tmp_path: Path, disc: np.
     assert [row["method"] for row in found] == ["bicubic", "utsr-light"]
     assert float(found[0]["psnr"]) > 20
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["disc.tif-bicubic-1-x2.png"]
+    before = (tmp_path / "out" / "scores.csv").read_bytes()
+    with pytest.raises(UserError, match="holds the scores of an earlier run"):
+        run(tmp_path / "disc.tif", "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "scores.csv").read_bytes() == before
+    run(tmp_path / "disc.tif", "-o", tmp_path / "out", "--overwrite")
+    assert {row["protocol"] for row in rows(tmp_path / "out" / "scores.csv")} == {"blind"}
 
 
 def test_baselines_and_grid_dependence(tmp_path: Path, disc: np.ndarray) -> None:

@@ -37,6 +37,7 @@ def evaluate(
     high: Annotated[str | None, typer.Option(help="The registered high-resolution tomogram of the same place.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the scores and pictures.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores of an earlier run.")] = False,
 ) -> None:
     """Degrade slices whose truth is known, enhance them and score the result: by sample, then over samples."""
     from pathlib import PurePath
@@ -51,6 +52,9 @@ def evaluate(
         raise UserError(f"There is no factor {scale}; choose 1, 2 or 4.")
     if output and output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; give a folder for the scores and pictures.")
+    table = output / ("cracks.csv" if cracks else "scores.csv") if output else None
+    if table and table.exists() and not overwrite:
+        raise UserError(f"{table} holds the scores of an earlier run; give another folder or --overwrite.")
     if cracks and not truth:
         raise UserError("--cracks needs slices whose cracks are known: phantom:SEED or a ct folder with crack labels.")
     methods = {scores.baseline_name(scale): scores.baseline(scale)}
@@ -72,10 +76,9 @@ def evaluate(
         _print_scores(slice_scores, list(methods))
         if grid:
             _print_grid(truth or [], pair, degrade, scale, methods)
-    if output:
-        written = output / ("cracks.csv" if cracks else "scores.csv")
-        scores.write_csv(written, found)
-        typer.echo(f"Scores: {written}")
+    if table:
+        scores.write_csv(table, found)
+        typer.echo(f"Scores: {table}")
 
 
 def _score_slices(

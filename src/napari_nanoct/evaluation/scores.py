@@ -132,8 +132,10 @@ def over_samples(samples: Sequence[Score]) -> list[Score]:
 
 
 def write_csv(path: Path, scores: Sequence[Any]) -> None:
-    """Write scores, dataclass instances of one kind, as a table with a header."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Write scores, dataclass instances of one kind, as a table with a header; the file appears whole."""
+    from napari_nanoct.jobs.files import whole
+
+    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(scores[0])])
         writer.writeheader()
         writer.writerows(asdict(score) for score in scores)
