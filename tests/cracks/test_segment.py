@@ -18,7 +18,7 @@ from napari_nanoct.cracks import propose
 from napari_nanoct.cracks.blocks import Pieces, Rule
 from napari_nanoct.cracks.classifier import CrackClassifier
 from napari_nanoct.cracks.features import FeatureSettings, volume_features
-from napari_nanoct.cracks.settings import SegmentSettings
+from napari_nanoct.cracks.settings import HIGH, LOW, SegmentSettings
 from napari_nanoct.jobs import Cancelled, CancelToken, Done, Progress
 from napari_nanoct.volumes import OmeZarrWriter, intensity_range
 
@@ -99,7 +99,7 @@ def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
     classifier = CrackClassifier.train(rows, taught, names, settings, intensity, geometry=volume.geometry)
     classifier.save(tmp_path / "trees.json")
     found = np.asarray(segment_cracks(small, tmp_path / "c.ome.zarr", classifier=tmp_path / "trees.json").data)
-    pieces = Pieces(Rule(0.5, 0.7, 12))
+    pieces = Pieces(Rule(LOW, HIGH, 12))
     labels = pieces.add(classifier.probabilities(features)[0])
     assert np.array_equal(found, pieces.numbers()[labels])
     assert ((found > 0) & crack).sum() > 0.8 * crack.sum()

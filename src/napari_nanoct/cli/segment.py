@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_nanoct.cracks.settings import HIGH, LOW
+
 if TYPE_CHECKING:
     from napari_nanoct.jobs import CancelToken, Event
 
@@ -20,8 +22,8 @@ def segment(
         str | None, typer.Option(help="Volume, not 0 where cracks may be; or everywhere. Else inside bright bodies.")
     ] = None,
     bright: Annotated[bool, typer.Option("--bright", help="Cracks are brighter than what they run through.")] = False,
-    high: Annotated[float, typer.Option(help="Probability that a crack must reach, with a classifier.")] = 0.7,
-    low: Annotated[float, typer.Option(help="Probability down to which a crack goes on.")] = 0.5,
+    high: Annotated[float, typer.Option(help="Probability that a crack must reach, with a classifier.")] = HIGH,
+    low: Annotated[float, typer.Option(help="Probability down to which a crack goes on.")] = LOW,
     measure: Annotated[str | None, typer.Option(help="CSV file to write with the measured cracks.")] = None,
     original: Annotated[
         str | None, typer.Option(help="Tomogram before its enhancement: which cracks it shows, for --measure.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_nanoct.cracks.settings import EVERYWHERE, SegmentSettings
+from napari_nanoct.cracks.settings import EVERYWHERE, HIGH, LOW, SegmentSettings
 from napari_nanoct.cracks.slabs import SLAB, Search, Source, check_values, find_pieces
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done, Event, Progress
@@ -203,8 +203,8 @@ def segment_cracks(
     sensitivity: float = 0.5,
     mask: str | PathLike[str] | None = None,
     dark: bool = True,
-    high: float = 0.7,
-    low: float = 0.5,
+    high: float = HIGH,
+    low: float = LOW,
     measure: str | PathLike[str] | None = None,
     original: str | PathLike[str] | None = None,
     pores: str | PathLike[str] | None = None,

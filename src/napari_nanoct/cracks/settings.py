@@ -10,6 +10,10 @@ EVERYWHERE = "everywhere"
 """In place of a mask: look at all of the volume."""
 
 
+LOW, HIGH = 0.45, 0.75
+"""Probability down to which a crack goes on, and that it must reach somewhere (docs/cracks.md)."""
+
+
 @dataclass(frozen=True)
 class SegmentSettings:
     """What one segmentation is asked to do: shared by the shell, the dock and Python.
@@ -53,8 +57,8 @@ class SegmentSettings:
     sensitivity: float = 0.5
     mask: str | None = None
     dark: bool = True
-    high: float = 0.7
-    low: float = 0.5
+    high: float = HIGH
+    low: float = LOW
     measure: str | None = None
     original: str | None = None
     overwrite: bool = False

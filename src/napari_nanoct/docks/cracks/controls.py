@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_nanoct.cracks.settings import HIGH, LOW
 from napari_nanoct.docks.cracks.table import CrackTable
 from napari_nanoct.docks.widgets import RunControls, Sentence, column, combo, dots, fill, row
 
@@ -111,7 +112,7 @@ class CrackControls(RunControls):
         self.probability.setToolTip("Show the probability of a crack in colours over the slice (Alt+O)")
         self.probability.setShortcut("Alt+O")
         self.probability.setChecked(True)
-        self.high, self.low = _share(0.7), _share(0.5)
+        self.high, self.low = _share(HIGH), _share(LOW)
         self.high.setToolTip("A crack must reach this probability somewhere")
         self.low.setToolTip("and goes on as far as this one")
         self.save, self.load = QPushButton("Save…"), QPushButton("Load…")
