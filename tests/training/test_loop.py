@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
 from napari_nanoct.jobs.events import Done
+from napari_nanoct.training import loop
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.loop import Trainer, learning_rate, start_network, train
 from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
@@ -68,6 +70,22 @@ def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> No
             break
     assert trainer.pace == 0.5
     assert trainer.usual_loss < 1.5 * usual
+
+
+def test_weights_that_lose_what_they_could_are_left_for_the_best(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
+    for number, last in enumerate((0.6, 0.4)):
+        gains = iter((1.0, 0.9, last))
+        run = tmp_path / str(number)
+        events = list(train(load_recipe(str(recipe)), data, run, validate=lambda network, g=gains: {"blind": next(g)}))
+        state, best = load_file(run / "state.safetensors"), load_network(events[-1].output).state_dict()
+        assert read_card(events[-1].output).training["steps"] == 4
+        same = [torch.equal(state[f"network.{name}"], value) for name, value in best.items()]
+        assert all(same) == (last == 0.4)
+        with safe_open(run / "state.safetensors", "pt") as file:
+            assert file.metadata()["pace"] == ("0.5" if last == 0.4 else "1.0")
 
 
 def test_run_writes_weights_with_their_card(data: Path, recipe: Path, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ VALIDATE_EVERY = 1000
 # The weights have run away where, after so many steps of a stage, one loss is so many times the usual one, or the mean
 # of about so many last ones is: some creep away.
 SETTLED, SPIKE, RECENT, CREEP = 100, 10.0, 10, 3.0
+# Others lose slowly what they had learnt, and no loss tells: so many decibels below the best validation are too many.
+LOST = 0.5
 LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
@@ -85,7 +87,8 @@ class Trainer(Generic[Network]):
         losses = judge(result, high.to(self.device))
         size = losses.mean().item()
         if self._ran_away(size):
-            self._fall_back()
+            self.fall_back(self.average)
+            self.step += 1
             return size
         self.optimiser.zero_grad(set_to_none=True)
         merge(losses).backward()
@@ -113,13 +116,13 @@ class Trainer(Generic[Network]):
         self.usual_loss += (known - self.usual_loss) / min(within + 1, SETTLED)
         return settled and self.recent_loss > CREEP * self.usual_loss
 
-    def _fall_back(self) -> None:
-        """Go on from the averaged weights at half the pace, without the step: a night's training is not lost."""
+    def fall_back(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from these weights, the average or better ones, at half the pace: a night's training is not lost."""
         self.pace /= 2
         self.recent_loss = self.usual_loss
-        self.network.load_state_dict(self.average)
+        self.network.load_state_dict(weights)
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser.state.clear()
-        self.step += 1
 
     def averaged(self) -> Network:
         """Return a copy of the network with the averaged weights, on the CPU, in evaluation mode."""
@@ -308,7 +311,10 @@ def train(
 
 
 def keep_best(trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate) -> None:
-    """Validate the averaged network, log its gains, and write its weights unless better ones were written before."""
+    """Validate the averaged network, log its gains, and write its weights unless better ones were written before.
+
+    Where much of what these could is lost, the training goes back to them.
+    """
     network = trainer.averaged()
     gains = validate(network)
     mean = sum(gains.values()) / len(gains) if gains else math.inf
@@ -323,6 +329,8 @@ def keep_best(trainer: Trainer[UTSR], batches: Batches, output: Path, validate: 
     if mean >= trainer.best or not weights_path(trainer.recipe, output).exists():
         trainer.best = mean
         write_weights(trainer, network, batches, output, gains)
+    elif mean < trainer.best - LOST:
+        trainer.fall_back(load_network(weights_path(trainer.recipe, output)).state_dict())
 
 
 def weights_path(recipe: Recipe, output: Path) -> Path:
