@@ -37,7 +37,7 @@ from napari_nanoct.utsr.checkpoint import load_network
 from napari_nanoct.utsr.network import UTSR
 
 # Measured, see docs/finetune.md: patches of the user's and of the replay a step, and the highest rate.
-OWN, AGAIN = 1, 1
+OWN, AGAIN = 3, 1
 RATE, WARM_UP = 4e-4, 20
 PHANTOMS = 2
 # Validations in a run, and how many may pass without a better one before it ends.
