@@ -44,7 +44,6 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("napari_nanoct.finetune.replay.slices", lambda seed, side: blobs)
     monkeypatch.setattr("napari_nanoct.finetune.judge.slices", lambda seed, side: blobs)
     monkeypatch.setattr(tuning, "RATE", 3e-3)
-    monkeypatch.setattr(tuning, "OWN", 3)
     monkeypatch.setitem(LENGTHS, "quick", Preset(60.0, 8))
     monkeypatch.setenv("NANOCT_MODELS", str(tmp_path / "models"))
     output = tmp_path / "models" / "mine-x1.safetensors"

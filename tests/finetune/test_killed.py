@@ -28,7 +28,7 @@ from napari_nanoct.finetune import judge, replay, settings, tuning
 from napari_nanoct.training import loop, pairs
 blob = np.load("blob.npy")
 replay.slices = judge.slices = lambda seed, side: (blob,)
-tuning.RATE, tuning.OWN, tuning.VALIDATIONS = 3e-3, 3, 8
+tuning.RATE, tuning.VALIDATIONS = 3e-3, 8
 settings.PRESETS["quick"] = settings.Preset(60.0, 16)
 whole, times = loop.save_file, []
 
@@ -60,7 +60,6 @@ def blob(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> np.ndarray:
     for room in ("replay", "judge"):
         monkeypatch.setattr(f"napari_nanoct.finetune.{room}.slices", lambda seed, side: (picture,))
     monkeypatch.setattr(tuning, "RATE", 3e-3)
-    monkeypatch.setattr(tuning, "OWN", 3)
     monkeypatch.setattr(tuning, "VALIDATIONS", 8)
     monkeypatch.setitem(PRESETS, "quick", Preset(60.0, 16))
     monkeypatch.setenv("NANOCT_MODELS", str(tmp_path))

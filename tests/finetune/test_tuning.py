@@ -35,8 +35,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("napari_nanoct.finetune.replay.slices", blobs)
     monkeypatch.setattr("napari_nanoct.finetune.judge.slices", blobs)
+    monkeypatch.setitem(tuning.OWN, 2, 3)
     monkeypatch.setattr(tuning, "RATE", 3e-3)
-    monkeypatch.setattr(tuning, "OWN", 3)
     monkeypatch.setitem(PRESETS, "quick", Preset(60.0, 40))
 
 

@@ -85,11 +85,12 @@ def estimate(settings: TuneSettings, factor: int, count: int, shape: tuple[int, 
     network = load_network(parent_path(settings, factor)).to(device).train()
     patch, views = patch_side(network.period), min(SLICES, kept_out(count))
     height, width = (min(extent, SIDE // factor) for extent in shape)
-    low = torch.rand(OWN + AGAIN, 1, patch, patch, device=device)
+    batch = OWN[factor] + AGAIN
+    low = torch.rand(batch, 1, patch, patch, device=device)
     view = torch.rand(1, 1, height, width, device=device)
     high = torch.nn.functional.interpolate(low, scale_factor=factor)
     # The parent's answer to the replay: a third of a step for its share of the patches.
-    step = min(_step(network, low, high) for _ in range(2)) * (1 + AGAIN / (OWN + AGAIN) / 3)
+    step = min(_step(network, low, high) for _ in range(2)) * (1 + AGAIN / batch / 3)
     forward = min(_forward(network, view) for _ in range(2))
     end = ending(forward * views, views * height * width)
     # The parent's score, and at each validation that of the child and two pictures.

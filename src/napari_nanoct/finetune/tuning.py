@@ -36,8 +36,9 @@ from napari_nanoct.utsr.catalogue import SHIPPED, find_model
 from napari_nanoct.utsr.checkpoint import load_network
 from napari_nanoct.utsr.network import UTSR
 
-# Measured, see docs/finetune.md: patches of the user's and of the replay a step, and the highest rate.
-OWN, AGAIN = 3, 1
+# Measured, see docs/finetune.md: patches of the user's a step, by factor (more at factor 2 teach no more, and more is
+# forgotten), those of the replay, and the highest rate.
+OWN, AGAIN = {1: 3, 2: 1, 4: 1}, 1
 RATE, WARM_UP = 4e-4, 20
 PHANTOMS = 2
 # Validations in a run, and how many may pass without a better one before it ends.
@@ -186,12 +187,13 @@ class Task:
         self.replay = Replay(clean, self.factor, self.patch, PHANTOMS, settings.seed, device, cancel.check)
         cancel.check()
         self.memory = Memory(self.factor, self.patch, device)
-        stage = Stage(settings.steps, 0.0, RATE, patch=self.patch, batch=OWN + AGAIN, warm_up=WARM_UP)
+        self.own = OWN[self.factor]
+        stage = Stage(settings.steps, 0.0, RATE, patch=self.patch, batch=self.own + AGAIN, warm_up=WARM_UP)
         key = f"{self.card.sha256} {self.digest} {settings.seed}"
         name = f"{Path(settings.project).name} {hashlib.sha256(key.encode()).hexdigest()[:8]}"
         recipe = Recipe(name, self.card.name, self.factor, settings.seed, (stage,))
         self.stage = stage
-        self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": OWN, "replay": AGAIN}
+        self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": self.own, "replay": AGAIN}
         torch.manual_seed(settings.seed)
         self.trainer = Trainer(recipe, load_network(self.path), device)
         self.parent.to(device)
@@ -203,7 +205,7 @@ class Task:
         without forgetting", IEEE TPAMI 40, 2018).
         """
         number = self.trainer.step
-        own = self.patches.draw(number, OWN)
+        own = self.patches.draw(number, self.own)
         low = self.replay.draw(number, AGAIN)
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
             high = self.parent(low.to(self.device)).float().cpu()
@@ -211,8 +213,8 @@ class Task:
         kind = restoration_loss if self.method == "pairs" else functional.mse_loss
 
         def loss(result: Tensor, target: Tensor) -> Tensor:
-            ours = kind(result[:OWN] * weight, target[:OWN] * weight) / weight.mean()
-            return (OWN * ours + AGAIN * kind(result[OWN:], target[OWN:])) / (OWN + AGAIN)
+            ours = kind(result[: self.own] * weight, target[: self.own] * weight) / weight.mean()
+            return (self.own * ours + AGAIN * kind(result[self.own :], target[self.own :])) / (self.own + AGAIN)
 
         return self.trainer.update(torch.cat([own.low, low]), torch.cat([own.high, high]), rate, loss, torch.mean)
 
