@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def test_round_trip(weights: Path) -> None:
     assert not network.training
     stored = load_file(weights)
     assert all(torch.equal(value, stored[name].float()) for name, value in network.state_dict().items())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such mode")
+def test_who_may_read_other_files_may_read_weights(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    assert weights.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])

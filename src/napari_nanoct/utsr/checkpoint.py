@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from napari_nanoct.errors import UserError
@@ -57,7 +57,8 @@ def save_checkpoint(path: Path | str, network: UTSR, card: Card) -> Card:
         sha256=hashlib.sha256(payload).hexdigest(),
     )
     with whole(path) as part:
-        save_file(tensors, part, metadata=card.to_metadata())
+        # Not by save_file, whose files nobody else may read: models are shared.
+        part.write_bytes(save(tensors, card.to_metadata()))
     return card
 
 
