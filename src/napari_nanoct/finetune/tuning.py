@@ -42,7 +42,7 @@ OWN, AGAIN = {1: 3, 2: 1, 4: 1}, 1
 RATE, WARM_UP = 4e-4, 20
 PHANTOMS = 2
 # Validations in a run, and how many may pass without a better one before it ends.
-VALIDATIONS, PATIENCE = 16, 6
+VALIDATIONS, PATIENCE = 16, 10
 REPORT_EVERY = 2.0
 """Seconds between two events of progress."""
 VALIDATING = 0.2
