@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Box = tuple[slice, slice, slice]
 """Part of a volume (z, y, x)."""
 
-PARTLY, CLEARLY, BARELY = 0.15, 0.35, 0.03
+PARTLY, CLEARLY, BARELY = 0.15, 0.4, 0.03
 """Share of a piece that is deep, of a clear one, and of one that is sure: cracks that end at a body's surface are not
 deep there, gaps between bodies hardly anywhere; a crack may be joined to a web of gaps."""
 

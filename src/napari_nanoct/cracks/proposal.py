@@ -54,8 +54,8 @@ CLEAR, CLEAR_FLAT = 0.0016, 0.004
 """Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5, and in one
 slice: gaps between particles fill less."""
 
-SURE = 0.5
-"""Score that a sure crack reaches somewhere, at sensitivity 0.5 or less; few gaps between particles are so dark."""
+SURE = 0.54
+"""Score that a sure crack reaches somewhere, at a sensitivity up to 0.5; few gaps between particles are so dark."""
 
 HALF, ACROSS = 0.5, 1 / 6
 """Depth of a crack's voxels at least, in that of the deepest one beside: blur carries a crack's score beyond its
@@ -299,6 +299,8 @@ def find_search(
     noise = NOISE_FLAT if shape[0] == 1 else (NOISE_LOW, NOISE_HIGH)
     clear = CLEAR_FLAT if shape[0] == 1 else CLEAR
     low, high = (max(own * share, floor * usual) for own, floor in zip((LOW, HIGH), noise, strict=True))
+    # From sensitivity 0.5 to 1 what is sure comes down to what a crack must reach anyway.
+    sure = HIGH * min(1, factor) + (SURE - HIGH) * min(1, 2 - 2 * settings.sensitivity)
     if shape[0] == 1 and high > HIGH * share:
         smallest = max(smallest, LONG)
     rule = Rule(
@@ -307,6 +309,6 @@ def find_search(
         smallest=smallest,
         planarity=PLANARITY,
         clear=0 if body is None else max(1, int(clear * factor * bodies * math.prod(shape))),
-        sure=max(high, SURE * min(1, factor)),
+        sure=max(high, sure),
     )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)
