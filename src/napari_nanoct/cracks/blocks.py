@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Box = tuple[slice, slice, slice]
 """Part of a volume (z, y, x)."""
 
-PARTLY, CLEARLY, BARELY = 0.15, 0.4, 0.03
+PARTLY, CLEARLY, BARELY = 0.15, 0.2, 0.03
 """Share of a piece that is deep, of a clear one, and of one that is sure: cracks that end at a body's surface are not
 deep there, gaps between bodies hardly anywhere; a crack may be joined to a web of gaps."""
 
@@ -48,8 +48,7 @@ class Rule:
     planarity : float
         Least mean planarity of a piece, 0 to 1.
     clear : int
-        Fewest deep voxels of the clear pieces together, those that are deep for a good part and sure; with less none
-        is kept.
+        Fewest deep voxels of the clear pieces together, those that are deep for a good part; with less none is kept.
     sure : float
         Score that a sure piece reaches somewhere; gaps between bodies seldom do.
     """
@@ -145,7 +144,7 @@ class Pieces:
         if self._gate is not None:
             keep &= bool(self._gate.numbers().any())
         else:
-            keep &= deep[keep & sure & (deep >= CLEARLY * voxels)].sum() >= self.rule.clear
+            keep &= deep[keep & (deep >= CLEARLY * voxels)].sum() >= self.rule.clear
         final = np.cumsum(keep) * keep
         return np.asarray(final[roots], np.int32)
 

@@ -50,9 +50,9 @@ blurred by up to 2.5 pixels are shorter."""
 SMALLEST, SMALLEST_FLAT = 30, 12
 """Fewest voxels of a crack, in a volume and in one slice."""
 
-CLEAR, CLEAR_FLAT = 0.0016, 0.004
-"""Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5, and in one
-slice: gaps between particles fill less."""
+CLEAR = 0.0064
+"""Share of the bodies that clear cracks fill, counting what is deep inside, at least, at sensitivity 0.5: gaps between
+particles fill less."""
 
 SURE = 0.54
 """Score that a sure crack reaches somewhere, at a sensitivity up to 0.5; few gaps between particles are so dark."""
@@ -297,7 +297,6 @@ def find_search(
     share = factor * (FLAT if shape[0] == 1 else 1)
     bodies = 0.0 if body is None else float(((sample if settings.dark else 1 - sample) > body).mean())
     noise = NOISE_FLAT if shape[0] == 1 else (NOISE_LOW, NOISE_HIGH)
-    clear = CLEAR_FLAT if shape[0] == 1 else CLEAR
     low, high = (max(own * share, floor * usual) for own, floor in zip((LOW, HIGH), noise, strict=True))
     # From sensitivity 0.5 to 1 what is sure comes down to what a crack must reach anyway.
     sure = HIGH * min(1, factor) + (SURE - HIGH) * min(1, 2 - 2 * settings.sensitivity)
@@ -308,7 +307,7 @@ def find_search(
         high=high,
         smallest=smallest,
         planarity=PLANARITY,
-        clear=0 if body is None else max(1, int(clear * factor * bodies * math.prod(shape))),
+        clear=0 if body is None else max(1, int(CLEAR * factor * bodies * math.prod(shape))),
         sure=max(high, sure),
     )
     return PlateSearch(voxel_size, widths, settings.dark, body, rule)
