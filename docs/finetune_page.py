@@ -88,8 +88,9 @@ not on scans whose texture is to stay.
 LONGER = """Ten minutes were measured where three bring least. At ×1 a step takes three of the user's patches for one
 that is to be answered as before: with the weights before these, tomobank_nmc532 and `sparse`, that brought +0.52 in
 place of +0.41 dB in three minutes of one core, and +0.65 in place of +0.59 in ten. At ×2 it stayed one for one: with
-three the four cases above gained +1.17, +1.28, +2.90 and +1.89 dB, hardly more, and lost 1.7 to 2.1 dB elsewhere. The
-weights that ship now leave less to be gained there: they begin at 28.69 dB, those before at 28.45.
+three the four cases above gained +1.17, +1.28, +2.90 and +1.89 dB (the first two in half the steps, beside other
+work), hardly more, and lost 1.7 to 2.1 dB elsewhere. The weights that ship now leave less to be gained there: they
+begin at 28.69 dB, those before at 28.45.
 """
 
 ALONE = """
