@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import cracks_page as page
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -59,61 +60,6 @@ CATHODES = {
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Detector = Callable[[Grey, Mask], Mask]
-
-HEAD = """# How well cracks are found
-
-Written by `python docs/cracks.py DATA --seeds 103 104 105`. Phantoms of the default cathode, of finer voxels and of
-smaller particles, 24 x 256 x 256 voxels, degraded slice by slice (`blind`, level 2) and enhanced by the shipped
-utsr-light ×1. Mean ± standard deviation over three phantoms. The proposal's thresholds were set on seeds 11 to 17, 101
-and 102; a gate that let more through was looked at on 103 to 105, too, and given up. Scores are those inside the
-particles and off the pores, as in the [crack experiment](quality.md).
-
-By itself the proposal is careful: where cracks fill little of the particles it says "no clear cracks", as in one of the
-three phantoms of finer voxels, which counts here as an F1 of 0. Gaps between particles are as deep and as long there as
-its cracks are; a mask of the particles finds them.
-"""
-
-PHANTOMS = """*False share*: voxels in per cent that are found in the same phantom without its cracks. Every method but
-*automatic mask* is told where the particles are; the random forest (scikit-image's trainable segmentation, which needs
-scikit-learn) is given the whole truth of five slices of another phantom of the default cathode.
-"""
-
-CONTROLS = """No mask is given, and all voxels count, the gaps between particles too. *Cracks alone*: share in per
-cent of what is found in the cracked phantoms that is within a voxel of a crack; the rest are gaps between particles,
-which are dark plates as well. Where gaps matter, give a mask of the particles. A crack must lie deep inside a body
-for a seventh, which gaps seldom do, or for a little where it is dark somewhere. On the phantoms for tuning, enhanced
-by the weights of ×1 before these, 14 of 15 cracked ones speak, with a mean F1 at 1 voxel of 0.89 (25 nm), 0.92
-(default) and 0.90 (small particles), and of what is found 47, 46 and 41 % are cracks; of 19 sound ones one speaks, of
-25 nm, which has a gap so long, narrow and dark that it is taken for a crack. With a tenth for all, however dark,
-nearly all of one crack was lost, and F1 of the small particles was 0.85. A gate for which a quarter as much sufficed
-where it was deep for two fifths and dark told the phantoms for tuning apart better; on this page's it let two of nine
-sound ones speak and found no crack more, and was given up.
-"""
-
-SCRIBBLES = f"""Thin strokes on three slices of one phantom, drawn from its truth, and after each of three looks at
-the preview a few more where it was wrong by more than a voxel; then the other phantoms, which nobody labelled. Cracks
-reach the higher probability and go on down to the lower one, are of {SMALLEST} voxels at least, and inside the
-particles. `nanoct segment` and the dock start from {HIGH} and {LOW}. Taught on seed 11 and scored on 12, 13, 101 and
-102, F1 at 1 voxel was 0.916 from 0.7 down to 0.5, 0.933 from 0.75 to 0.45 and 0.943 from 0.8 to 0.4; after the first
-strokes, which nobody had corrected, 0.921, 0.918 and 0.916, and on the small scene of the dock's test, where a low
-level leaks, strict F1 was above 0.9, 0.87 and 0.61.
-"""
-
-LABELLED = """F1 at 1 voxel inside the particles, of the proposal in single slices. The labels are coarse, most of what
-they call a crack looks like a gap between grains, and a slice is noisy: good for ranking alone, and low. The thresholds
-for one slice were adjusted with these very slices in view, so the row is no independent test.
-"""
-
-
-FEATURES = """## What was tried and left out
-
-`python benchmarks/utsr_features.py --data DATA`, F1 at one pixel of single slices, all from the same scribbles; given
-are mean differences and their standard errors. **The network's own channels** as further features (the 64 that its last
-convolution is fed with): −0.115 ± 0.040 on 12 slices of phantoms, where the corrections followed the preview without
-them, +0.001 ± 0.004 on 12 pairs of labelled slices, where nothing was corrected. They would tie a classifier to one
-network besides: not built in. **lightgbm** for xgboost, alike as far as their settings go: −0.004 ± 0.010 and −0.003 ±
-0.004, and its answers take 2.6 times as long: not needed.
-"""
 
 
 @dataclass(frozen=True)
@@ -252,7 +198,7 @@ def phantoms(options: argparse.Namespace) -> str:
             shown = " | ".join(spread(list(column)) for column in zip(*rows, strict=True))
             lines.append(f"| {kind} | {name} | {shown} |")
             print(lines[-1], flush=True)
-    return "## Fresh phantoms\n\n" + PHANTOMS + "\n" + "\n".join(lines) + "\n"
+    return "## Fresh phantoms\n\n" + page.PHANTOMS + "\n" + "\n".join(lines) + "\n"
 
 
 def taught(one: Sample, grey: Grey) -> tuple[CrackClassifier, float]:
@@ -307,7 +253,7 @@ def scribbled(options: argparse.Namespace) -> str:
         for (low, high), figures in rows.items():
             shown = " | ".join(spread(list(column)) for column in zip(*figures, strict=True))
             lines.append(f"| {name} | {high} to {low} | {100 * share:.1f} | {shown} |")
-    return "## Scribbles on three slices\n\n" + SCRIBBLES + "\n" + "\n".join(lines) + "\n"
+    return "## Scribbles on three slices\n\n" + page.SCRIBBLES + "\n" + "\n".join(lines) + "\n"
 
 
 def thin(options: argparse.Namespace) -> str:
@@ -349,7 +295,7 @@ def controls(options: argparse.Namespace) -> str:
         count = len(options.seeds)
         figures = spread(wrong), f"{loud} of {count}", spread(right, 0) if right else ""
         lines.append(f"| {kind} | {silent} of {count} | {' | '.join(figures)} |")
-    return "## The gate, with the automatic mask\n\n" + CONTROLS + "\n" + "\n".join(lines) + "\n"
+    return "## The gate, with the automatic mask\n\n" + page.CONTROLS + "\n" + "\n".join(lines) + "\n"
 
 
 def labelled(options: argparse.Namespace) -> str:
@@ -369,7 +315,7 @@ def labelled(options: argparse.Namespace) -> str:
     for name, figures in rows.items():
         shown = " | ".join(spread(list(column)) for column in zip(*figures, strict=True))
         lines.append(f"| {name} ({len(figures)} slices) | {shown} |")
-    return "## Labelled slices of NMC particles\n\n" + LABELLED + "\n" + "\n".join(lines) + "\n"
+    return "## Labelled slices of NMC particles\n\n" + page.LABELLED + "\n" + "\n".join(lines) + "\n"
 
 
 def _grown(mask: Mask) -> Mask:
@@ -399,8 +345,8 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = ", ".join(map(str, options.seeds))
     foot = f"Seeds {seeds}; volumes of {' × '.join(map(str, SHAPE))} voxels."
-    page = "\n".join([HEAD, *sections(options), FEATURES, foot, ""])
-    (DOCS / "cracks.md").write_text(page, encoding="utf-8")
+    text = "\n".join([page.HEAD, *sections(options), page.FEATURES, foot, ""])
+    (DOCS / "cracks.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
