@@ -78,10 +78,16 @@ class Batches:
             weights /= weights.sum()
         if scanned:
             seed = int(random.integers(2**31))
-            ranges = SinogramRange(sample=(1.0, stage.sample))
-            size, scale = stage.patch, self.recipe.scale
             return scanned_patches(
-                pictures, weights, count, size, scale, seed, ranges=ranges, soft=soft, device=self.device
+                pictures,
+                weights,
+                count,
+                stage.patch,
+                self.recipe.scale,
+                seed,
+                ranges=SinogramRange(sample=(1.0, stage.sample)),
+                soft=soft,
+                device=self.device,
             )
         high = random_patches(pictures, weights, count, size, int(random.integers(2**31)))
         if soft:
