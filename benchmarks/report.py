@@ -28,6 +28,10 @@ a network's time over that of `utsr-light`: above 1 it is slower. *Best* compare
 VOLUME = """`nanoct enhance` from start to end: imports, reading, writing and the pyramid included. *Outside the
 network* is the share of the job's own time that the network does not account for; the longer the run, the smaller."""
 
+BUSY = """A slice of 256 x 256 through `utsr-light` x1 with as many threads as there are cores, alone and beside as many
+processes that compute: another user's job, or a viewer that draws. Threads that wait for each other sleep in every
+process that `nanoct` or a dock starts (`OMP_WAIT_POLICY`, unless it is set)."""
+
 START = "`nanoct --help` imports neither torch nor napari; the interpreter's own start is the unit."
 
 STEP = """Forward, backward and Adam of `utsr-light` at factor 2, one thing changed at a time. In use are bfloat16,
@@ -46,6 +50,7 @@ SECTIONS = (
     ("The training step", ["benchmarks/step.py"], STEP),
     ("Scribbles", ["benchmarks/scribbles.py"], SCRIBBLES),
     ("Memory of a segmentation", ["benchmarks/segment_memory.py", "--side", "128"], SEGMENT),
+    ("Beside other work", ["benchmarks/busy.py"], BUSY),
     ("Start-up", ["benchmarks/startup.py"], START),
 )
 

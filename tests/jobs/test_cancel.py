@@ -32,7 +32,11 @@ def test_environment_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
     monkeypatch.setenv("NANOCT_TEST", "kept")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     environment = process_environment()
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "1"
     assert int(environment["MALLOC_MMAP_THRESHOLD_"]) == 2**32
     assert environment["NANOCT_TEST"] == "kept"
+    assert environment["OMP_WAIT_POLICY"] == "active"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert process_environment()["OMP_WAIT_POLICY"] == "passive"

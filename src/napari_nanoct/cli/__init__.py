@@ -24,7 +24,7 @@ for _name in ("demo", "info", "enhance", "segment", "pair", "finetune", "models"
 
 
 def command() -> None:
-    """Run ``nanoct`` as the shell does: a command that computes starts over with an allocator that keeps its pages."""
+    """Run ``nanoct`` as the shell does: a command that computes starts over in the environment that is fast for it."""
     from napari_nanoct.jobs.process import keep_pages
 
     if sys.argv[1:2] and sys.argv[1] in ("demo", "enhance", "segment", "pair", "finetune", "evaluate", "train"):

@@ -9,13 +9,17 @@ import sys
 # CPU run 1.3 to 2 times faster. It must stand in the environment before Python starts. Other platforms ignore it.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
+# Threads of an operation wait for each other. If they spin meanwhile, and another program has one of the cores, a slice
+# takes ten times as long; if they sleep, an idle machine takes a twentieth longer (docs/performance.md).
+THREADS = {"OMP_WAIT_POLICY": "passive"}
+
 
 def process_environment() -> dict[str, str]:
     """Return the environment variables for a spawned compute process: this process' own, tuned for large tensors.
 
     What the user has set stays as it is.
     """
-    return {**ALLOCATOR, **os.environ}
+    return {**ALLOCATOR, **THREADS, **os.environ}
 
 
 def keep_pages() -> None:
