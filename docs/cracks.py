@@ -39,7 +39,6 @@ from napari_nanoct.volumes import IntensityRange, intensity_range, open_volume
 DOCS = Path(__file__).parent
 CUBE = (1.0, 1.0, 1.0)
 SHAPE = (24, 256, 256)
-SCRIBBLE_LEVELS = ((LOW, HIGH), (0.4, 0.8))
 TRAINED_ON = (0, 6, 12, 18, 23)
 """Slices of the first phantom that the random forest learns from, with their whole truth."""
 
@@ -214,21 +213,16 @@ def taught(one: Sample, grey: Grey) -> tuple[CrackClassifier, float]:
         classifier = CrackClassifier.train(rows, labels, CLASSES, settings, IntensityRange(0.0, 1.0))
         if look < 3:
             for z in slices:
-                found = apply_hysteresis_threshold(classifier.crack_probability(features[z]), 0.3, 0.6)
+                found = apply_hysteresis_threshold(classifier.crack_probability(features[z]), LOW, HIGH)
                 painted[z] = corrected(painted[z], found, one.cracks[z], one.pores[z], seed=100 * look + z)
     return classifier, len(labels) / sum(plane.size for plane in painted.values())
 
 
-def probability(classifier: CrackClassifier, grey: Grey, particles: Mask) -> Grey:
-    """Probability of a crack inside the particles, by a classifier."""
+def found_by(classifier: CrackClassifier, grey: Grey, particles: Mask) -> Mask:
+    """Cracks inside the particles, as `nanoct segment` finds them by a classifier."""
     planes = (slice_features(grey, z, CUBE, classifier.settings) for z in range(len(grey)))
-    found = np.stack([classifier.crack_probability(features) for features in planes])
-    return np.where(particles, found, np.float32(0))
-
-
-def connected(score: Grey, low: float, high: float) -> Mask:
-    """Cracks from a probability, as `nanoct segment` finds them."""
-    pieces, _ = label(apply_hysteresis_threshold(score, low, high), np.ones((3, 3, 3)))
+    score = np.where(particles, np.stack([classifier.crack_probability(each) for each in planes]), np.float32(0))
+    pieces, _ = label(apply_hysteresis_threshold(score, LOW, HIGH), np.ones((3, 3, 3)))
     return np.asarray((pieces > 0) & (np.bincount(pieces.ravel())[pieces] >= SMALLEST))
 
 
@@ -236,23 +230,20 @@ def scribbled(options: argparse.Namespace) -> str:
     """A classifier from scribbles on three slices of one phantom, on all the others."""
     teacher = sample("default", options.teacher, True)
     lines = [
-        "| layer | probability | painted / % | F1 strict | F1 at 1 voxel | precision | recall | false share / % |",
-        "| --- " * 8 + "|",
+        "| layer | painted / % | F1 strict | F1 at 1 voxel | precision | recall | false share / % |",
+        "| --- " * 7 + "|",
     ]
     for layer, name in (("before", "before enhancement"), ("after", "enhanced")):
         classifier, share = taught(teacher, getattr(teacher, layer))
-        rows: dict[tuple[float, float], list[tuple[float, ...]]] = {levels: [] for levels in SCRIBBLE_LEVELS}
+        rows = []
         for seed in options.seeds:
             one, sound = sample("default", seed, True), sample("default", seed, False)
-            right, wrong = (probability(classifier, getattr(each, layer), each.particles) for each in (one, sound))
-            for levels, figures in rows.items():
-                scores = crack_scores(one.cracks, connected(right, *levels), mask=one.where)
-                invented = 100 * false_share(connected(wrong, *levels), sound.where)
-                tolerant = scores.tolerant
-                figures.append((scores.strict.f1, tolerant.f1, tolerant.precision, tolerant.recall, invented))
-        for (low, high), figures in rows.items():
-            shown = " | ".join(spread(list(column)) for column in zip(*figures, strict=True))
-            lines.append(f"| {name} | {high} to {low} | {100 * share:.1f} | {shown} |")
+            right, wrong = (found_by(classifier, getattr(each, layer), each.particles) for each in (one, sound))
+            scores = crack_scores(one.cracks, right, mask=one.where)
+            tolerant, invented = scores.tolerant, 100 * false_share(wrong, sound.where)
+            rows.append((scores.strict.f1, tolerant.f1, tolerant.precision, tolerant.recall, invented))
+        shown = " | ".join(spread(list(column)) for column in zip(*rows, strict=True))
+        lines.append(f"| {name} | {100 * share:.1f} | {shown} |")
     return "## Scribbles on three slices\n\n" + page.SCRIBBLES + "\n" + "\n".join(lines) + "\n"
 
 

@@ -65,6 +65,21 @@ def test_one_slice_teaches_the_others(made: CrackClassifier, seen: tuple[NDArray
     assert (found[0] > 0.5)[crack].mean() > 0.9
 
 
+def test_a_first_short_stroke_is_enough_for_a_split(seen: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> None:
+    features, truth = seen
+    painted = np.concatenate([np.flatnonzero(truth[10].ravel() == number)[:12] for number in (1, 3)])
+    classifier = CrackClassifier.train(
+        features[:, 10].reshape(len(features), -1)[:, painted].T,
+        truth[10].ravel()[painted],
+        CLASSES,
+        SETTINGS,
+        IntensityRange(0.0, 1.0),
+    )
+    found = classifier.crack_probability(features[:, 10])
+    assert found[truth[10] == 1].mean() > 0.8
+    assert found[truth[10] == 3].mean() < 0.2
+
+
 def test_the_same_scribbles_make_the_same_classifier(made: CrackClassifier, seen):
     again = learned(*seen)
     assert np.array_equal(again.probabilities(seen[0]), made.probabilities(seen[0]))

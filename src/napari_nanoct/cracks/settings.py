@@ -10,7 +10,7 @@ EVERYWHERE = "everywhere"
 """In place of a mask: look at all of the volume."""
 
 
-LOW, HIGH = 0.45, 0.75
+LOW, HIGH = 0.4, 0.8
 """Probability down to which a crack goes on, and that it must reach somewhere (docs/cracks.md)."""
 
 
