@@ -71,6 +71,30 @@ def test_behaves_as_an_array_for_ranges_and_integers() -> None:
     np.testing.assert_array_equal(np.asarray(store), array)
 
 
+def test_index_arrays_name_voxels_one_by_one(tmp_path: Path) -> None:
+    store, array = ScribbleStore(tmp_path / "s.zarr", (5, 7, 600)), np.zeros((5, 7, 600), np.uint8)
+    random = np.random.default_rng(2)
+    many = tuple(random.integers(0, length, 40) for length in array.shape)
+    writes = [
+        ((np.array([2, 2, 2]), np.array([1, 2, 3]), np.array([4, 5, 599])), 1),
+        ((np.array([4, 0, -1]), np.array([6, 6, -3]), np.array([0, 8, 2])), np.array([1, 2, 3])),
+        ((3, np.array([1, 2]), np.array([4, 4])), np.uint8(2)),
+        (tuple(np.empty(0, np.intp) for _ in range(3)), 1),
+        (np.nonzero(random.random(array.shape) < 0.05), 3),
+        (many, 2),
+    ]
+    for key, value in writes:
+        store[key] = value
+        array[key] = value
+        np.testing.assert_array_equal(store[key], array[key])
+        assert store[key].dtype == np.uint8
+    store.flush()
+    np.testing.assert_array_equal(np.asarray(zarr.open_array(store.path, mode="r")), array)
+    with pytest.raises(IndexError):
+        store[np.array([0, 5]), np.array([0, 0]), np.array([0, 0])] = 1
+    np.testing.assert_array_equal(np.asarray(store), array)
+
+
 def test_what_is_read_is_a_copy() -> None:
     store = ScribbleStore(Path("nowhere.zarr"), (2, 8, 8))
     store[0][:] = 1

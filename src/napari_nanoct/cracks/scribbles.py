@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from napari_nanoct.volumes import Volume
     from napari_nanoct.volumes.volume import Shape
 
+Part = tuple["slice | int | NDArray[np.intp]", ...]
+"""What of a slice: ranges, or the places of single pixels."""
+
 CHUNK = (1, 512, 512)
 CLASSES = ("crack", "pore", "background")
 """Names of the brushes 1, 2, 3 that every volume starts with; 0 is "not labelled"."""
@@ -122,27 +125,33 @@ class ScribbleStore:
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         with self._lock:
+            if _names_points(key):
+                found = np.empty(self._points(key)[0].shape, np.uint8)
+                for z, at, part in self._by_slice(key):
+                    found[at] = self._look(z)[part]
+                return found
             wanted, plane = self._split(key)
             rows = np.atleast_1d(wanted).tolist()
             # A view across the slices must not push out those that are worked on.
             find = self._plane if len(rows) == 1 else self._look
-            part = np.broadcast_to(np.uint8(0), self.shape[1:])[plane].shape
-            found = np.empty((len(rows), *part), np.uint8)
+            shape = np.broadcast_to(np.uint8(0), self.shape[1:])[plane].shape
+            found = np.empty((len(rows), *shape), np.uint8)
             for position, z in enumerate(rows):
                 found[position] = find(z)[plane]
             return found[0] if np.ndim(wanted) == 0 else found
 
     def __setitem__(self, key: Any, value: Any) -> None:
         with self._lock:
+            if _names_points(key):
+                values = np.broadcast_to(value, self._points(key)[0].shape)
+                for z, at, part in self._by_slice(key):
+                    self._change(z, part, values[at])
+                return
             wanted, plane = self._split(key)
             rows = np.atleast_1d(wanted).tolist()
-            part = np.broadcast_to(np.uint8(0), self.shape[1:])[plane].shape
-            for z, new in zip(rows, np.broadcast_to(value, (len(rows), *part)), strict=True):
-                old = self._plane(z)
-                if np.any(old[plane] != new):
-                    old[plane] = new
-                    self._versions[z] = self.version(z) + 1
-                    self._changed.setdefault(z, set()).update(self._chunks(plane))
+            shape = np.broadcast_to(np.uint8(0), self.shape[1:])[plane].shape
+            for z, new in zip(rows, np.broadcast_to(value, (len(rows), *shape)), strict=True):
+                self._change(z, plane, new)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all of it, for those who can do with nothing less."""
@@ -191,7 +200,7 @@ class ScribbleStore:
     def _note(self) -> dict[str, Any]:
         return {"classes": list(self._classes), "fingerprint": self.fingerprint}
 
-    def _split(self, key: Any) -> tuple[Any, tuple[slice | int, ...]]:
+    def _split(self, key: Any) -> tuple[Any, Part]:
         """Return the slices that a key of integers and ranges asks for, and what of each."""
         key = tuple(key) if isinstance(key, tuple) else (key,)
         if Ellipsis in key:
@@ -199,6 +208,25 @@ class ScribbleStore:
             key = (*key[:at], *(slice(None),) * (self.ndim + 1 - len(key)), *key[at + 1 :])
         key = (*key, *(slice(None),) * (self.ndim - len(key)))
         return np.arange(self.shape[0])[key[0]], key[1:]
+
+    def _points(self, key: tuple[Any, ...]) -> list[NDArray[np.intp]]:
+        """Return z, y and x of the single voxels that a key of index arrays asks for, as numpy takes it."""
+        places = [np.arange(length)[part] for length, part in zip(self.shape, key, strict=True)]
+        return list(np.broadcast_arrays(*places))
+
+    def _by_slice(self, key: tuple[Any, ...]) -> Iterator[tuple[int, NDArray[np.bool_], Part]]:
+        """Yield every slice that such a key names voxels of, which of them these are, and where in the slice."""
+        planes, y, x = self._points(key)
+        for z in np.unique(planes).tolist():
+            at = planes == z
+            yield z, at, (y[at], x[at])
+
+    def _change(self, z: int, part: Part, new: NDArray[Any]) -> None:
+        old = self._plane(z)
+        if np.any(old[part] != new):
+            old[part] = new
+            self._versions[z] = self.version(z) + 1
+            self._changed.setdefault(z, set()).update(self._chunks(part))
 
     def _plane(self, z: int) -> NDArray[np.uint8]:
         """Return a slice in memory, which the caller may change."""
@@ -217,13 +245,18 @@ class ScribbleStore:
             return np.zeros(self.shape[1:], np.uint8)
         return np.asarray(self._array[z])
 
-    def _chunks(self, plane: tuple[slice | int, ...]) -> Iterator[tuple[int, int]]:
+    def _chunks(self, plane: Part) -> Iterator[tuple[int, int]]:
         """Yield row and column of every chunk of a slice that holds some of what the key asks for."""
         ranges = []
         for part, length, chunk in zip(plane, self.shape[1:], CHUNK[1:], strict=True):
             places = np.atleast_1d(np.arange(length)[part])
             ranges.append(range(int(places.min()) // chunk, int(places.max()) // chunk + 1))
         return product(*ranges)  # type: ignore[return-value]
+
+
+def _names_points(key: Any) -> bool:
+    """Whether a key names single voxels by arrays of their indices, as the brush of napari before 0.9 does."""
+    return isinstance(key, tuple) and any(isinstance(part, np.ndarray) for part in key)
 
 
 def scribbles_path(output: str | Path) -> Path:
