@@ -80,6 +80,16 @@ def test_the_same_scribbles_teach_a_detector_for_each_layer(disc):
     assert comparison.scores["enhanced"].strict.f1 > comparison.scores["original"].strict.f1 > 0.1
 
 
+def test_layers_of_which_one_has_no_unit_are_refused():
+    grey = np.zeros((4, 6, 8), np.float32)
+    layers = {
+        "original": Volume(grey, Geometry(), name="before"),
+        "enhanced": Volume(grey, Geometry((0.9, 0.9, 0.9), unit="micrometer"), name="after"),
+    }
+    with pytest.raises(UserError, match="“before” has no unit of length and “after” is in µm"):
+        compare_layers(layers, np.ones(grey.shape, np.uint8), "enhanced", lambda layer, marks: marks)
+
+
 def test_csv_of_a_comparison(tmp_path):
     mask, surface, aperture = truth()
     result = compare_masks({"a": mask, "b": mask & False}, truth=mask, mid_surface=surface, aperture=aperture)

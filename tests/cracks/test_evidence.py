@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, label
 
 from napari_nanoct.cracks.measure import measure_cracks
+from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Geometry, Volume
 
 FINE = Geometry((1.0, 0.5, 0.5), (10.0, 20.25, 30.25), "micrometer")
@@ -67,12 +68,30 @@ def test_a_crack_lost_in_noise_has_no_evidence(scene):
     assert judged(scene, 20.0)[0]["true"].only_enhanced is True
 
 
-def test_nothing_is_said_where_the_original_has_no_voxels(scene):
-    _, _, enhanced, labels = scene
-    far = Volume(np.ones((8, 8, 8), np.float32), Geometry((1.0, 1.0, 1.0), (900.0, 0.0, 0.0), "micrometer"))
-    measurement = measure_cracks(labels, enhanced, original=far, void=0.0)
-    assert [crack.only_enhanced for crack in measurement.cracks] == [None, None]
+def test_of_cracks_beside_the_original_nothing_is_known(scene):
+    true, painted, enhanced, labels = scene
+    half = Volume(noisy(gaussian_filter(1 - true, (0.5, 1.2, 1.2)), 0.2, 0)[:, :30].astype(np.float32), FINE)
+    measurement = measure_cracks(labels, enhanced, original=half, void=0.0)
+    crack = {one.id: one.only_enhanced for one in measurement.cracks}
+    numbers = [labels[tuple(np.argwhere(share > 0.9)[0])] for share in (true, painted)]
+    assert [crack[number] for number in numbers] == [False, None]
     assert measurement.whole.only_enhanced == 0
+
+
+def test_an_original_that_lies_elsewhere_is_refused(scene):
+    _, _, enhanced, labels = scene
+    far = Volume(np.ones((8, 8, 8), np.float32), Geometry((1.0, 1.0, 1.0), (900.0, 0.0, 0.0), "micrometer"), name="far")
+    with pytest.raises(UserError, match="“far” and “volume” do not lie in the same place; choose"):
+        measure_cracks(labels, enhanced, original=far, void=0.0)
+
+
+@pytest.mark.parametrize(("labels_in", "original_in"), [("nanometer", "pixel"), ("pixel", "micrometer")])
+def test_a_unit_on_one_side_alone_is_refused(scene, labels_in, original_in):
+    _, _, enhanced, labels = scene
+    here = Volume(enhanced.data, Geometry((40.0,) * 3, unit=labels_in), name=labels_in)
+    there = Volume(enhanced.data, Geometry((40.0,) * 3, unit=original_in), name=original_in)
+    with pytest.raises(UserError, match=r"“pixel” has no unit of length .* give “pixel” its voxel size"):
+        measure_cracks(labels, here, original=there, void=0.0)
 
 
 def test_units_of_the_two_layers_may_differ(scene):

@@ -221,6 +221,9 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
         segment_cracks(cracked, output, measure=tmp_path / "input.npy")
     with pytest.raises(UserError, match="name a table"):
         segment_cracks(cracked, output, original=tmp_path / "input.npy")
+    scan = open_volume(cracked, voxel_size=(40.0, 40.0, 40.0), unit="nm")
+    with pytest.raises(UserError, match="“input” has no unit of length"):
+        segment_cracks(scan, output, measure=tmp_path / "cracks.csv", original=tmp_path / "input.npy")
     with pytest.raises(UserError, match=r"\(--pores\) is for measuring alone"):
         segment_cracks(cracked, output, pores=tmp_path / "input.npy")
     with pytest.raises(UserError, match=r"image of pores .* has shape"):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_nanoct.cracks.evidence import check_place
 from napari_nanoct.cracks.table import write_rows
 from napari_nanoct.errors import UserError
 from napari_nanoct.quality import CrackScores, crack_scores
@@ -116,8 +117,15 @@ def compare_layers(
     -------
     comparison, masks
         Masks by layer.
+
+    Raises
+    ------
+    UserError
+        If a layer lies elsewhere than the one drawn on, or only one of the two has a unit of length.
     """
     base = layers[drawn_on]
+    for layer in layers.values():
+        check_place(layer, base)
     masks = {}
     for name, layer in layers.items():
         there = on_grid(scribbles, base.geometry, layer.geometry, layer.shape)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from napari_nanoct.cracks.aperture import Profiles
 from napari_nanoct.cracks.surface import Surface, mean_voxel
+from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Geometry, Volume
-from napari_nanoct.volumes.units import convert
+from napari_nanoct.volumes.units import SYMBOLS, convert
 
 BOUND = 4.0
 """Contrast in standard errors below which a crack is flagged as shown by the enhanced layer only."""
@@ -28,6 +29,31 @@ PARALLEL = 6
 
 FEWEST = 4
 """Of all those, as many must be seen; a surface counts where a third of the crack has one."""
+
+
+def check_place(original: Volume, image: Volume) -> None:
+    """Refuse an original of which nobody knows what of it lies where the other volume does, or nothing does.
+
+    Raises
+    ------
+    UserError
+        If one of the two has a unit of length and the other has none, or they do not overlap.
+    """
+    here, there = image.geometry.unit, original.geometry.unit
+    if (here == "pixel") != (there == "pixel"):
+        bare, other = (image, original) if here == "pixel" else (original, image)
+        raise UserError(
+            f"“{bare.name}” has no unit of length and “{other.name}” is in {SYMBOLS[other.geometry.unit]}: what lies "
+            f"where in both cannot be told; give “{bare.name}” its voxel size."
+        )
+    low, high = image.geometry.corners(image.shape)
+    first, last = original.geometry.corners(original.shape)
+    for axis in range(3):
+        if convert(first[axis], there, here) >= high[axis] or convert(last[axis], there, here) <= low[axis]:
+            raise UserError(
+                f"“{original.name}” and “{image.name}” do not lie in the same place; choose the original of this "
+                "volume, or give both their voxel size and origin."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_nanoct.cracks.census import Census, blocks
-from napari_nanoct.cracks.evidence import BOUND, Evidence
+from napari_nanoct.cracks.evidence import BOUND, Evidence, check_place
 from napari_nanoct.cracks.measurement import Crack, Measurement, Whole
 from napari_nanoct.cracks.piece import halo, load, points
 from napari_nanoct.cracks.sums import AZIMUTHS, INCLINATIONS, SHOWN, Sums
@@ -49,7 +49,8 @@ def measure_cracks(
     mask
         (z, y, x), not zero in the sample: what fractions and density refer to.
     original
-        Layer before enhancement, on any grid in the same world: is each crack seen there?
+        Layer before enhancement, on any grid in the same world: is each crack seen there? Of cracks outside it nothing
+        is known.
     void
         Grey value of an empty crack; by default found in the volume (`napari_nanoct.cracks.census.Census.levels`).
     dark
@@ -66,9 +67,12 @@ def measure_cracks(
     Raises
     ------
     UserError
-        If shapes differ, the labels are no integers, or the cracks have no finite grey value.
+        If shapes differ, the labels are no integers, the cracks have no finite grey value, or the original lies
+        elsewhere or has a unit of length where the image has none, or the other way round.
     """
     _check(labels, image, pores=pores, mask=mask, apertures=apertures)
+    if original is not None:
+        check_place(original, image)
     say = progress or (lambda done, total: None)
     shape, size, sign = image.shape, image.geometry.voxel_size, 1 if dark else -1
     work = list(blocks(shape, halo(size)))

@@ -57,6 +57,7 @@ def segment_volume(
     Cancelled
         If the token was cancelled; likewise.
     """
+    from napari_nanoct.cracks.evidence import check_place
     from napari_nanoct.cracks.proposal import summary
     from napari_nanoct.volumes import OmeZarrWriter, fingerprint, intensity_range, open_volume
     from napari_nanoct.volumes.place import check_output
@@ -73,6 +74,8 @@ def segment_volume(
     mask = None if settings.mask in (None, EVERYWHERE) else _mask(str(settings.mask), volume, "mask")
     pores = None if settings.pores is None else _mask(settings.pores, volume, "image of pores")
     original = None if settings.original is None else open_volume(settings.original)
+    if original is not None:
+        check_place(original, volume)
     source = Source(volume, intensity_range(volume), mask)
     mark = fingerprint(volume)
     cancel.check()
