@@ -184,6 +184,46 @@ def test_progress_and_cancel(cracked: NDArray[np.uint16], tmp_path: Path) -> Non
     assert [event.done for event in events if isinstance(event, Progress)][-1] == len(cracked)
 
 
+def test_labels_that_cannot_be_measured_are_kept_and_the_sentence_says_so(
+    cracked: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    output, table = tmp_path / "cracks.ome.zarr", tmp_path / "cracks.csv"
+    z, y, x = (slice(10, 46), slice(20, 50), slice(10, 46))
+    bright = (14_000 - cracked.astype(np.int32)).clip(0)[z, y, x]
+    segment_cracks(cracked[28], output)
+    intensity = intensity_range(open_volume(bright))
+    settings = FeatureSettings((0.7, 1.6))
+    features = volume_features(intensity.normalise(bright), (1.0, 1.0, 1.0), settings)
+    taught = np.where(bright > 8000, 1, 3).astype(np.uint8)
+    rows = features.reshape(len(features), -1).T[::3]
+    names = ("crack", "pore", "background")
+    CrackClassifier.train(rows, taught.ravel()[::3], names, settings, intensity).save(tmp_path / "trees.json")
+    options = {"classifier": tmp_path / "trees.json", "measure": table, "overwrite": True}
+    with pytest.raises(
+        UserError, match=r"cracks\.ome\.zarr is written, but .*cracks\.csv is not \(Empty cracks .*open it"
+    ):
+        segment_cracks(bright, output, **options)
+    labels = open_volume(output)
+    assert labels.shape == bright.shape
+    assert labels.metadata["nanoct"]["cracks"] == np.asarray(labels.data).max() > 0
+    assert not table.exists()
+    segment_cracks(bright, output, dark=False, **options)
+    assert table.exists()
+
+
+def test_a_cancel_while_measuring_leaves_the_old_output(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+    output, table, cancel = tmp_path / "cracks.ome.zarr", tmp_path / "cracks.csv", CancelToken()
+    segment_cracks(cracked[28], output)
+    settings = SegmentSettings("array", str(output), measure=str(table), overwrite=True)
+    job = segment.segment_volume(settings, cancel, open_volume(cracked))
+    assert any(event.unit == "blocks" for event in job)  # and stops there
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(job)
+    assert open_volume(output).shape == (1, *cracked.shape[1:])
+    assert not table.exists()
+
+
 @pytest.mark.parametrize("name", ["cracks.csv", "cracks_whole.csv"])
 def test_a_table_that_is_there_stays_unless_it_may_be_replaced(
     cracked: NDArray[np.uint16], tmp_path: Path, name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,15 +70,38 @@ def measure_cracks(
         If shapes differ, the labels are no integers, the cracks have no finite grey value, or the original lies
         elsewhere or has a unit of length where the image has none, or the other way round.
     """
+    steps = measuring(
+        labels, image, pores=pores, mask=mask, original=original, void=void, dark=dark, apertures=apertures
+    )
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(done, total)
+
+
+def measuring(
+    labels: Any,
+    image: Volume,
+    *,
+    pores: Any | None = None,
+    mask: Any | None = None,
+    original: Volume | None = None,
+    void: float | None = None,
+    dark: bool = True,
+    apertures: Any | None = None,
+) -> Generator[tuple[int, int], None, Measurement]:
+    """Measure as `measure_cracks` does, for a job: yields blocks done and in all, and returns the measurement."""
     _check(labels, image, pores=pores, mask=mask, apertures=apertures)
     if original is not None:
         check_place(original, image)
-    say = progress or (lambda done, total: None)
     shape, size, sign = image.shape, image.geometry.voxel_size, 1 if dark else -1
     work = list(blocks(shape, halo(size)))
     census, sample = Census(), 0
     for number, block in enumerate(work):
-        say(number, 2 * len(work))
+        yield number, 2 * len(work)
         sample += _sample(mask, block.core, shape)
         here = np.asarray(labels[block.padded])
         if here.any():
@@ -89,14 +112,14 @@ def measure_cracks(
     settings: dict[str, str | float] = {"cracks are": "darker" if dark else "brighter"}
     volume = sample * float(np.prod(size))
     if not census.voxels:
-        say(2 * len(work), 2 * len(work))
+        yield 2 * len(work), 2 * len(work)
         return Measurement((), _whole((), census, Sums.empty(0), volume, image, None), image.geometry, settings)
     levels, source = census.levels(image, void, sign)
     settings |= {"grey of the wall": sign * levels.wall, "grey of the void": sign * levels.void, "void from": source}
     rows = {label: row for row, label in enumerate(sorted(census.voxels))}
     sums, evidence = Sums.empty(len(rows)), Evidence.empty(len(rows))
     for number, block in enumerate(work):
-        say(len(work) + number, 2 * len(work))
+        yield len(work) + number, 2 * len(work)
         core = np.asarray(labels[block.core])
         if not core.any():
             continue
@@ -107,7 +130,7 @@ def measure_cracks(
                 evidence.add(rows[found.crack], found.original)
         if apertures is not None and local is not None:
             apertures[block.core] = local
-    say(2 * len(work), 2 * len(work))
+    yield 2 * len(work), 2 * len(work)
     judged = None if original is None else evidence
     cracks = tuple(_crack(label, row, census, sums, judged, image, pores is not None) for label, row in rows.items())
     return Measurement(cracks, _whole(cracks, census, sums, volume, image, judged), image.geometry, settings)

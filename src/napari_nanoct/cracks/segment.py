@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from napari_nanoct.cracks.settings import EVERYWHERE, HIGH, LOW, SegmentSettings
 from napari_nanoct.cracks.slabs import SLAB, Search, Source, check_values, find_pieces
 from napari_nanoct.errors import UserError
-from napari_nanoct.jobs import CancelToken, Done, Event, Progress
+from napari_nanoct.jobs import Cancelled, CancelToken, Done, Event, Progress
 from napari_nanoct.jobs.files import writing
 from napari_nanoct.jobs.record import stamp, versions
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
+    from napari_nanoct.cracks.measurement import Measurement
     from napari_nanoct.volumes import Volume
 
 
@@ -46,16 +47,17 @@ def segment_volume(
     Yields
     ------
     Progress
-        In slices.
+        In slices; while measuring in blocks.
     Done
         Last; its record, which also stands in the output, tells the number of cracks and a sentence.
 
     Raises
     ------
     UserError
-        For whatever the user can mend. An output that was there before stays as it was.
+        For whatever the user can mend. An output that was there before stays as it was, unless only measuring fails:
+        then the labels are complete, and the sentence says so.
     Cancelled
-        If the token was cancelled; likewise.
+        If the token was cancelled, also while measuring; an output that was there before stays as it was.
     """
     from napari_nanoct.cracks.evidence import check_place
     from napari_nanoct.cracks.proposal import summary
@@ -97,6 +99,7 @@ def segment_volume(
                 with writing(writer.partial):
                     writer.write(z, numbers[np.asarray(parts[z : z + SLAB])])
         count = int(numbers.max())
+        measured = yield from _measured(settings, writer.partial / "0", volume, mask, pores, original, cancel)
         yield Progress(depth, depth, message="building the pyramid")
         record = {
             **stamp("segment", time.perf_counter() - start),
@@ -114,9 +117,9 @@ def segment_volume(
     except BaseException:  # also when whoever drives the job turns away
         writer.abandon()
         raise
-    if settings.measure is not None:
-        yield Progress(0, depth, message="measuring the cracks")
-        _measure(settings, path, volume, mask, pores, original, cancel)
+    sources = {"labels": str(path), "image": volume.source}
+    sources |= {name: one.source for name, one in (("original", original), ("pores", pores)) if one is not None}
+    _write_table(settings, measured, sources)
     yield Done(str(path), time.perf_counter() - start, record)
 
 
@@ -171,31 +174,57 @@ def _check_table(settings: SegmentSettings) -> None:
             raise UserError(f"{file} (--{name}) is for measuring alone; name a table with --measure too")
 
 
-def _measure(
+def _measured(
     settings: SegmentSettings,
-    path: Path,
+    labels: Path,
     volume: Volume,
     mask: Volume | None,
     pores: Volume | None,
     original: Volume | None,
     cancel: CancelToken,
-) -> None:
-    from napari_nanoct.cracks.measure import measure_cracks
-    from napari_nanoct.cracks.table import write_csv
-    from napari_nanoct.volumes import open_volume
+) -> Generator[Progress, None, Measurement | Exception | None]:
+    """Measure if asked to; what went wrong comes back, for the labels are to be finished all the same."""
+    if settings.measure is None:
+        return None
+    import zarr
 
-    sources = {"labels": str(path), "image": volume.source}
-    sources |= {name: one.source for name, one in (("original", original), ("pores", pores)) if one is not None}
-    measured = measure_cracks(
-        open_volume(path).data,
+    from napari_nanoct.cracks.measure import measuring
+
+    steps = measuring(
+        zarr.open_array(labels, mode="r"),
         volume,
         pores=None if pores is None else pores.data,
         mask=None if mask is None else mask.data,
         original=original,
         dark=settings.dark,
-        progress=lambda done, total: cancel.check(),
     )
-    write_csv(Path(str(settings.measure)).expanduser(), measured, sources)
+    try:
+        while True:
+            cancel.check()
+            yield Progress(*next(steps), unit="blocks", message="measuring the cracks")
+    except StopIteration as end:
+        return end.value
+    except Cancelled:
+        raise
+    except Exception as error:
+        return error
+
+
+def _write_table(settings: SegmentSettings, measured: Measurement | Exception | None, sources: dict[str, str]) -> None:
+    from napari_nanoct.cracks.table import write_csv
+
+    if measured is None:
+        return
+    try:
+        if isinstance(measured, Exception):
+            raise measured
+        write_csv(Path(str(settings.measure)).expanduser(), measured, sources)
+    except Exception as error:
+        reason = str(error).removesuffix(".") if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{sources['labels']} is written, but {settings.measure} is not ({reason}); to measure alone, open it in "
+            "the Cracks dock, or call measure_cracks"
+        ) from error
 
 
 def segment_cracks(
