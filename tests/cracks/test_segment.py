@@ -274,6 +274,10 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cracked: NDArray[np.uint16], 
         segment_cracks(cracked, output, sensitivity=2)
     with pytest.raises(UserError, match="probabilities"):
         segment_cracks(cracked, output, low=0.9)
+    with pytest.raises(UserError, match="a sensitivity counts for nothing with a classifier"):
+        segment_cracks(cracked, output, sensitivity=0.7, classifier=tmp_path / "unread.json")
+    with pytest.raises(UserError, match="high and low are a classifier's"):
+        segment_cracks(cracked, output, low=0.3)
     assert not output.exists()
 
 
@@ -288,8 +292,10 @@ def test_an_output_is_not_replaced_unless_asked_for(cracked: NDArray[np.uint16],
 
 def test_the_arguments_are_those_of_the_shell() -> None:
     assert SegmentSettings("a.zarr", "b.zarr").arguments() == ["segment", "a.zarr", "b.zarr"]
-    settings = SegmentSettings("-a", "b", "c.json", 0.7, "m", False, 0.9, 0.3, "t.csv", "o", True, "p")
+    settings = SegmentSettings("-a", "b", "c.json", 0.5, "m", False, 0.9, 0.3, "t.csv", "o", True, "p")
     assert " ".join(settings.arguments()) == (
-        "segment ./-a b --classifier c.json --sensitivity 0.7 --mask m --bright --high 0.9 --low 0.3 --measure t.csv "
-        "--original o --overwrite --pores p"
+        "segment ./-a b --classifier c.json --mask m --bright --high 0.9 --low 0.3 --measure t.csv --original o "
+        "--overwrite --pores p"
     )
+    settings = SegmentSettings("a.zarr", "b.zarr", sensitivity=0.7)
+    assert settings.arguments() == ["segment", "a.zarr", "b.zarr", "--sensitivity", "0.7"]

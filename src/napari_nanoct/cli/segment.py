@@ -23,7 +23,7 @@ def segment(
     ] = None,
     bright: Annotated[bool, typer.Option("--bright", help="Cracks are brighter than what they run through.")] = False,
     high: Annotated[float, typer.Option(help="Probability that a crack must reach, with a classifier.")] = HIGH,
-    low: Annotated[float, typer.Option(help="Probability down to which a crack goes on.")] = LOW,
+    low: Annotated[float, typer.Option(help="Probability down to which a crack goes on, with a classifier.")] = LOW,
     measure: Annotated[str | None, typer.Option(help="CSV file to write with the measured cracks.")] = None,
     original: Annotated[
         str | None, typer.Option(help="Tomogram before its enhancement: which cracks it shows, for --measure.")

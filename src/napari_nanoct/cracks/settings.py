@@ -27,14 +27,14 @@ class SegmentSettings:
     classifier : str or None
         File of a classifier made from scribbles; None: the proposal without labels.
     sensitivity : float
-        Of the proposal, 0 to 1.
+        Of the proposal, 0 to 1; not with a classifier.
     mask : str or None
         A volume that is not 0 where cracks may be, or "everywhere". None: inside bodies for the proposal, everywhere
         for a classifier.
     dark : bool
         Cracks are darker than what they run through; of the proposal and of the measurement.
     high, low : float
-        Probability that a crack must reach, and down to which it goes on; of a classifier.
+        Probability that a crack must reach, and down to which it goes on; only with a classifier.
     measure : str or None
         CSV file to write with the measured cracks.
     original : str or None
@@ -48,7 +48,7 @@ class SegmentSettings:
     Raises
     ------
     UserError
-        If a value does not exist.
+        If a value does not exist, or one that was changed would count for nothing.
     """
 
     input: str
@@ -72,6 +72,10 @@ class SegmentSettings:
                 f"probabilities from {self.high:g} down to {self.low:g} will not do; give a low one above 0 and a high "
                 "one that is not below it, at most 1"
             )
+        if self.classifier is not None and self.sensitivity != SegmentSettings.sensitivity:
+            raise UserError("a sensitivity counts for nothing with a classifier; leave one of the two out")
+        if self.classifier is None and (self.high, self.low) != (HIGH, LOW):
+            raise UserError("the probabilities high and low are a classifier's; name one, or leave them out")
 
     def arguments(self) -> list[str]:
         """Return the exact arguments after ``nanoct`` that start this run; what is at its default is left out."""
