@@ -82,6 +82,8 @@ def rivals(side: int, rounds: int) -> str:
         "max_depth": TREES["max_depth"],
         "learning_rate": TREES["eta"],
         "max_bin": TREES["max_bin"],
+        "min_sum_hessian_in_leaf": TREES["min_child_weight"],
+        "min_data_in_leaf": 1,
         "num_threads": 1,
         "verbose": -1,
     }

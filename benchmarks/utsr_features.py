@@ -1,10 +1,10 @@
 """Do layers of the network help the crack classifier? Scribbles on enhanced phantoms, and on labelled slices.
 
 A: the dock's features. B: those and the channels of utsr-light x1 that its last convolution is fed with, on the full
-grid. By the dock's trees (xgboost), and A also by as many trees of lightgbm. All learn from the same
-scribbles: thin strokes on three slices of a phantom, corrected three times where the preview of A errs; or the strokes
-on one labelled slice. F1 at one pixel of single slices, probability from 0.8 down to 0.4, on phantoms and slices that
-nobody scribbled on; seconds are those of answers for a slice of 256 x 256, on one thread. Needs lightgbm.
+grid. By the dock's trees (xgboost), and A also by as many trees of lightgbm. All learn from the same scribbles: thin
+strokes on three slices of a phantom, corrected three times where the preview of A errs; or the strokes on one labelled
+slice. F1 at one pixel of single slices, between the probabilities that the dock starts from, on phantoms and slices
+that nobody scribbled on; seconds are those of answers for a slice of 256 x 256, on one thread. Needs lightgbm.
 
     python benchmarks/utsr_features.py --data DATA --teachers 11 13 --others 12 14
 """
@@ -23,8 +23,9 @@ from harness import machine, table
 from numpy.typing import NDArray
 from skimage.filters import apply_hysteresis_threshold
 
-from napari_nanoct.cracks.classifier import PER_CLASS, ROUNDS, TREES, drawn
+from napari_nanoct.cracks.classifier import PER_CLASS, ROUNDS, SHARE, TREES, drawn
 from napari_nanoct.cracks.features import default_features, slice_features
+from napari_nanoct.cracks.settings import HIGH, LOW
 from napari_nanoct.enhance import Enhancer
 from napari_nanoct.evaluation.cracks import crack_slices
 from napari_nanoct.evaluation.protocols import degrade
@@ -36,7 +37,7 @@ from napari_nanoct.volumes import intensity_range, open_volume
 VOXEL = (1.0, 1.0, 1.0)
 SETTINGS = default_features(VOXEL)
 SHAPE, TAUGHT, ASKED = (16, 256, 256), (2, 8, 13), (3, 8, 12)
-LEVELS = (0.4, 0.8)
+LEVELS = (LOW, HIGH)
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -107,7 +108,7 @@ def by_xgboost(rows: Grey, labels: Classes) -> Answers:
 
     weight = (1 / np.bincount(labels))[labels]
     data = xgboost.DMatrix(rows, labels, weight=weight * len(labels) / 3, nthread=1)
-    trees = xgboost.train({**TREES, "num_class": 3}, data, ROUNDS)
+    trees = xgboost.train({**TREES, "num_class": 3, "min_child_weight": leaf(labels)}, data, ROUNDS)
     return lambda features: trees.inplace_predict(_rows(features))[:, 0].reshape(features.shape[1:])
 
 
@@ -119,11 +120,17 @@ def by_lightgbm(rows: Grey, labels: Classes) -> Answers:
         "objective": "multiclass", "num_class": 3, "num_leaves": 2 ** TREES["max_depth"], "seed": 0,
         "max_depth": TREES["max_depth"], "learning_rate": TREES["eta"], "max_bin": TREES["max_bin"],
         "bagging_fraction": TREES["subsample"], "bagging_freq": 1, "num_threads": 1, "verbose": -1,
-        "feature_fraction_bynode": TREES["colsample_bynode"],
+        "feature_fraction_bynode": TREES["colsample_bynode"], "min_sum_hessian_in_leaf": leaf(labels),
+        "min_data_in_leaf": 1,
     }  # fmt: skip
     weight = (1 / np.bincount(labels))[labels]
     trees = lightgbm.train(settings, lightgbm.Dataset(rows, labels, weight=weight * len(labels) / 3), ROUNDS)
     return lambda features: trees.predict(_rows(features), num_threads=1)[:, 0].reshape(features.shape[1:])
+
+
+def leaf(labels: Classes) -> float:
+    """What a leaf must weigh, as the dock's trees have it."""
+    return min(TREES["min_child_weight"], SHARE * len(labels))
 
 
 def _rows(features: Grey) -> Grey:
@@ -154,7 +161,7 @@ def scribbled(planes: Sequence[Plane], looks: int) -> list[Classes]:
     for look in range(looks):
         answers = taught(planes, painted, *LEARNERS["A, xgboost"])
         for number, one in enumerate(planes):
-            found = apply_hysteresis_threshold(answers(one.plain), 0.3, 0.6)
+            found = apply_hysteresis_threshold(answers(one.plain), *LEVELS)
             painted[number] = corrected(painted[number], found, one.cracks, one.pores, seed=100 * look + number)
     return painted
 
