@@ -43,6 +43,12 @@ def test_a_row_a_crack_and_units_in_the_names(measurement, tmp_path):
     assert sum(areas) == pytest.approx(measurement.cracks[0].area, rel=1e-4)
 
 
+def test_the_count_of_flagged_cracks_claims_no_more_than_the_flag(measurement, tmp_path):
+    judged = replace(measurement, whole=replace(measurement.whole, only_enhanced=1))
+    rows = read(write_csv(tmp_path / "cracks.csv", judged)[1])
+    assert ["cracks that the original does not prove", "1", ""] in rows
+
+
 def test_without_a_unit_lengths_are_in_voxels(measurement):
     names, rows = columns(replace(measurement, geometry=Geometry()))
     assert "length_voxel" in names

@@ -22,7 +22,7 @@ from napari_nanoct.volumes import Geometry, Volume
 from napari_nanoct.volumes.units import SYMBOLS, convert
 
 BOUND = 4.0
-"""Contrast in standard errors below which a crack is flagged as shown by the enhanced layer only."""
+"""Contrast in standard errors below which a crack is flagged: the original does not prove it."""
 
 PARALLEL = 6
 """Surfaces in the wall on either side."""

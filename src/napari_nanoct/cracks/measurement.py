@@ -44,7 +44,8 @@ class Crack:
     evidence
         The same contrast in standard errors of the crack's mean; NaN where it was not measured.
     only_enhanced
-        The original shows nothing there (`napari_nanoct.cracks.evidence.BOUND`); None where that cannot be told.
+        The original does not prove it (`napari_nanoct.cracks.evidence.BOUND`), which of a small crack says little; None
+        where that cannot be told.
     """
 
     id: int
@@ -94,7 +95,7 @@ class Whole:
     percolates
         Whether one crack reaches from border to border along z, y and x.
     only_enhanced
-        Cracks that the original does not show; None where no original was given.
+        Cracks that the original does not prove; None where no original was given.
     """
 
     count: int

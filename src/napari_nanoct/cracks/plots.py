@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLOUR = "#2f6f9f"
 FLAG = "#d1495b"
-"""Of what only the enhanced layer shows."""
+"""Of what the original does not prove."""
 
 STRIKES = 18
 """Sectors of the half circle in a rose of strikes."""
@@ -57,10 +57,10 @@ def draw_apertures(axes: Axes, measurement: Measurement) -> None:
 
 
 def draw_sizes(axes: Axes, measurement: Measurement) -> None:
-    """Mean aperture of every crack over its length; cracks that only the enhanced layer shows stand out."""
+    """Mean aperture of every crack over its length; cracks that the original does not prove stand out."""
     unit = length_symbol(measurement)
     known = [crack for crack in measurement.cracks if crack.length > 0 and crack.aperture_mean > 0]
-    for flagged, colour, name in ((False, COLOUR, "cracks"), (True, FLAG, "enhanced layer only")):
+    for flagged, colour, name in ((False, COLOUR, "cracks"), (True, FLAG, "not proven by the original")):
         some = [crack for crack in known if (crack.only_enhanced is True) == flagged]
         if some:
             length, opening = [crack.length for crack in some], [crack.aperture_mean for crack in some]

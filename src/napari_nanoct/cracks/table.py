@@ -176,7 +176,7 @@ def _whole_rows(measurement: Measurement, sources: Mapping[str, str]) -> Iterato
     for axis, through in zip("zyx", whole.percolates, strict=True):
         yield f"percolates along {axis}", _answer(through), ""
     if whole.only_enhanced is not None:
-        yield "cracks only the enhanced layer shows", whole.only_enhanced, ""
+        yield "cracks that the original does not prove", whole.only_enhanced, ""
     yield from _histograms(whole, unit)
     for axis, size in zip("zyx", measurement.geometry.voxel_size, strict=True):
         yield f"voxel size {axis}", _number(size), unit
