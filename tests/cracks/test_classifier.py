@@ -186,5 +186,17 @@ def test_another_voxel_size_is_said_and_another_unit_converted(made: CrackClassi
         made.applied_to(Geometry((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), "pixel"))
 
 
+def test_other_grey_values_are_said(made: CrackClassifier):
+    for low, high, note in (
+        (0.0, 1.0, ""),
+        (-0.2, 1.2, ""),
+        (0.0, 3.0, "for grey values of 0 to 1 (here 0 to 3)"),
+        (-0.3, 1.0, "for grey values of 0 to 1 (here -0.3 to 1)"),
+    ):
+        said = made.applied_to(NANOMETRES, intensity=IntensityRange(low, high))[1]
+        assert note in said
+        assert bool(said) == bool(note)
+
+
 def test_default_scales_follow_the_finest_edge():
     assert default_features((40.0, 20.0, 20.0)).scales == (14.0, 20.0, 32.0, 50.0, 80.0)

@@ -207,8 +207,12 @@ def test_labels_that_cannot_be_measured_are_kept_and_the_sentence_says_so(
     assert labels.shape == bright.shape
     assert labels.metadata["nanoct"]["cracks"] == np.asarray(labels.data).max() > 0
     assert not table.exists()
-    segment_cracks(bright, output, dark=False, **options)
+    again = segment_cracks(bright, output, dark=False, **options)
     assert table.exists()
+    assert again.metadata["nanoct"]["notes"] == []
+    bright[:, :, 22:] += 40_000
+    (note,) = segment_cracks(bright, output, dark=False, **options).metadata["nanoct"]["notes"]
+    assert "for grey values of" in note
 
 
 def test_a_cancel_while_measuring_leaves_the_old_output(cracked: NDArray[np.uint16], tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ SHARE = 1 / 25
 """Of the labelled voxels that a leaf must weigh at most: a first short stroke is to teach something."""
 
 
+SHIFT = 0.25
+"""Of the range of grey values: where an end of another volume's lies further off, 0 and 1 mean something else there."""
+
+
 @dataclass(frozen=True, eq=False)
 class CrackClassifier:
     """Gradient-boosted trees on the features of a voxel, and all that is needed to use them elsewhere.
@@ -172,7 +176,9 @@ class CrackClassifier:
         """Probability of the class "crack"; arguments as of `probabilities`, without the classes' axis."""
         return np.asarray(self.probabilities(features)[self.classes.index("crack")])
 
-    def applied_to(self, geometry: Geometry, model_sha256: str | None = None) -> tuple[CrackClassifier, str]:
+    def applied_to(
+        self, geometry: Geometry, model_sha256: str | None = None, intensity: IntensityRange | None = None
+    ) -> tuple[CrackClassifier, str]:
         """Return the classifier with its scales in the unit of a volume, and a note if it was made over another kind.
 
         Parameters
@@ -181,11 +187,13 @@ class CrackClassifier:
             Of the volume.
         model_sha256 : str, optional
             Of the network that made the volume, "" for none; by default nothing is said about networks.
+        intensity : IntensityRange, optional
+            Of the volume; by default nothing is said about grey values.
 
         Returns
         -------
         CrackClassifier, str
-            The note is one sentence, or "" if voxel size and network are the same.
+            The note is one sentence, or "" if voxel size and network are the same and the grey values much the same.
 
         Raises
         ------
@@ -213,6 +221,9 @@ class CrackClassifier:
         if model_sha256 is not None and model_sha256 != self.model_sha256:
             made, here = (f"network {sha[:12]}" if sha else "no network" for sha in (self.model_sha256, model_sha256))
             notes.append(f"over an image by {made} (here by {here})")
+        low, high = self.value_range
+        if intensity is not None and max(abs(intensity.low - low), abs(intensity.high - high)) > SHIFT * (high - low):
+            notes.append(f"for grey values of {low:g} to {high:g} (here {intensity.low:g} to {intensity.high:g})")
         if not notes:
             return fitted, ""
         return fitted, (

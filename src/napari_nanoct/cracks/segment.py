@@ -134,7 +134,8 @@ def _search(settings: SegmentSettings, source: Source) -> tuple[Search, list[str
 
         volume = source.volume
         made_by = volume.metadata.get("nanoct", {}).get("model", {}).get("sha256", "")
-        classifier, note = load_classifier(Path(settings.classifier)).applied_to(volume.geometry, str(made_by))
+        loaded = load_classifier(Path(settings.classifier))
+        classifier, note = loaded.applied_to(volume.geometry, str(made_by), source.intensity)
         return ProbabilitySearch(classifier, size, settings.high, settings.low), [note] if note else []
     proposal = ProposalSettings(settings.sensitivity, settings.dark)
     mask = None if settings.mask is None else source
