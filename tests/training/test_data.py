@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights
+from napari_nanoct.training.data import ct_samples, natural_pictures, normalised, random_patches, sampling_weights
 
 
 def test_every_tenth_natural_picture_is_kept_out(data: Path) -> None:
@@ -34,6 +34,16 @@ def test_patches_are_seeded_and_come_from_the_pictures() -> None:
     assert patches.shape == (20, 1, 32, 32)
     assert torch.equal(patches, random_patches(pictures, weights, 20, 32, seed=3))
     assert not ((patches > 2) & (patches < 4)).any()  # the picture of weight 0
+
+
+def test_what_is_not_finite_becomes_the_darkest() -> None:
+    grey = np.linspace(10, 20, 400, dtype=np.float32).reshape(20, 20)
+    grey[:3], grey[5, 5] = np.nan, np.inf
+    found = normalised(grey)
+    assert np.isfinite(found).all()
+    assert np.allclose(found[:3], 0)
+    assert found[-1, -1] == pytest.approx(1, abs=0.01)
+    assert not normalised(np.full((4, 4), np.nan, np.float32)).any()
 
 
 def test_small_pictures_are_refused() -> None:

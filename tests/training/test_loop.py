@@ -52,6 +52,31 @@ def test_weights_that_run_away_are_left_for_the_average() -> None:
     assert trainer.update(low, low + 0.1, 1e-3) < 2 * usual
 
 
+def test_a_gradient_that_is_not_finite_leaves_the_average_sound() -> None:
+    torch.manual_seed(0)
+    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
+    low = torch.rand(2, 1, 16, 16)
+    for _ in range(5):
+        trainer.update(low, low + 0.1, 1e-3)
+    hook = trainer.network.head.weight.register_hook(lambda gradient: gradient * math.inf)
+    trainer.update(low, low + 0.1, 1e-3)
+    hook.remove()
+    assert trainer.pace == 0.5
+    assert all(value.isfinite().all() for value in trainer.average.values())
+    assert math.isfinite(trainer.update(low, low + 0.1, 1e-3))
+
+
+def test_a_stage_begins_at_its_own_rate(recipe: Path) -> None:
+    trainer = Trainer(load_recipe(str(recipe)), build(PRESETS["tiny"]), torch.device("cpu"))
+    low = torch.rand(2, 1, 16, 16)
+    trainer.update(low * math.nan, low, 1e-3)
+    paces = []
+    for _ in range(6):
+        trainer.update(low, low + 0.1, 1e-3)
+        paces.append(trainer.pace)
+    assert paces == [0.5] * 5 + [1.0]
+
+
 def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> None:
     torch.manual_seed(0)
     trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
@@ -86,6 +111,39 @@ def test_weights_that_lose_what_they_could_are_left_for_the_best(
         assert all(same) == (last == 0.4)
         with safe_open(run / "state.safetensors", "pt") as file:
             assert file.metadata()["pace"] == ("0.5" if last == 0.4 else "1.0")
+
+
+def test_a_pause_changes_nothing(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
+    gains = iter((5.0, 1.0, 4.9, 4.9))
+    plan, run = load_recipe(str(recipe)), tmp_path / "run"
+    token = CancelToken()
+    events = train(plan, data, run, cancel=token, validate=lambda network: {"blind": next(gains)})
+    monkeypatch.setattr(loop, "REPORT_EVERY", 1)
+    while next(events).done < 5:
+        pass
+    token.cancel()
+    with pytest.raises(Cancelled):
+        list(events)
+    list(train(plan, data, run, resume=True, minutes=0, validate=lambda network: {"blind": next(gains)}))
+    with safe_open(run / "state.safetensors", "pt") as file:
+        assert file.metadata()["pace"] == "1.0"
+
+
+def test_a_killed_run_leaves_no_row_twice(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, steps in (("REPORT_EVERY", 1), ("SAVE_EVERY", 4), ("VALIDATE_EVERY", 5)):
+        monkeypatch.setattr(loop, name, steps)
+    plan = load_recipe(str(recipe))
+    events = train(plan, data, tmp_path / "run", validate=lambda network: {"blind": 1.0})
+    while next(events).done < 6:
+        pass
+    events.close()  # as a kill: steps 5 and 6 are in the log, the state is that of step 4
+    list(train(plan, data, tmp_path / "run", resume=True, validate=lambda network: {"blind": 1.0}))
+    for name, steps in (("log.csv", range(1, 13)), ("validation.csv", (5, 10, 12))):
+        rows = (tmp_path / "run" / name).read_text().splitlines()[1:]
+        assert [int(row.split(",")[0]) for row in rows] == list(steps)
 
 
 def test_run_writes_weights_with_their_card(data: Path, recipe: Path, tmp_path: Path) -> None:
@@ -170,6 +228,9 @@ def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
     other.write_text(recipe.read_text())
     with pytest.raises(UserError, match="by the recipe 'small', not 'other'"):
         next(train(load_recipe(str(other)), data, tmp_path / "run", resume=True))
+    recipe.write_text(recipe.read_text().replace("steps = 6", "steps = 9"))
+    with pytest.raises(UserError, match="'small' as it was before it changed"):
+        next(train(load_recipe(str(recipe)), data, tmp_path / "run", resume=True))
 
 
 def test_learning_rate_rises_then_falls() -> None:
@@ -195,8 +256,34 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
         load_recipe(str(tmp_path / "a.toml"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("scale = 1", "scale = 3", "scale is 1, 2 or 4, not 3"),
+        ("warm_up = 2", "warm_up = 0", "warm_up is a whole number from 1, not 0"),
+        ("natural = 1.0", "natural = 1.5", "natural is a share from 0 to 1, not 1.5"),
+        ("natural = 1.0", "natural = 0.8\nphantom = 0.8", "more than 1 together"),
+        ("natural = 1.0", "natural = 0.5\nphantom = 0.5", "give phantoms"),
+        ("rate = 1e-3", 'rate = "1e-3"', "not a valid recipe"),
+        ("rate = 1e-3", "rate = 0", "rate is above 0"),
+    ],
+)
+def test_values_that_cannot_be_are_named(recipe: Path, old: str, new: str, what: str) -> None:
+    recipe.write_text(recipe.read_text().replace(old, new))
+    with pytest.raises(UserError, match=what):
+        load_recipe(str(recipe))
+
+
+def test_a_network_that_does_not_exist_is_named(recipe: Path) -> None:
+    recipe.write_text(recipe.read_text().replace('"tiny"', '"huge"'))
+    with pytest.raises(UserError, match=r"names the network 'huge'; there are: .*utsr-light"):
+        start_network(load_recipe(str(recipe)))
+
+
 def test_a_large_batch_holds_several_tasks(data: Path, recipe: Path) -> None:
-    recipe.write_text(recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 0.5\nclean = 0.5"))
+    recipe.write_text(
+        "phantoms = 1\n" + recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 0.5\nclean = 0.5")
+    )
     plan = load_recipe(str(recipe))
     flat = np.full((40, 40), 0.25, np.float32)
     flat[::2] = 0.75
@@ -207,7 +294,9 @@ def test_a_large_batch_holds_several_tasks(data: Path, recipe: Path) -> None:
 
 
 def test_phantoms_have_their_share_of_batches(data: Path, recipe: Path) -> None:
-    recipe.write_text(recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 1.0\nclean = 1.0"))
+    recipe.write_text(
+        "phantoms = 1\n" + recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 1.0\nclean = 1.0")
+    )
     flat = np.full((40, 40), 0.25, np.float32)
     flat[::2] = 0.75
     batches = Batches(load_recipe(str(recipe)), data, [flat])

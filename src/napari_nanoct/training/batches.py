@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_nanoct.errors import UserError
 from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind, softened
 from napari_nanoct.training.degrade_sinogram import SinogramRange
@@ -44,6 +45,8 @@ class Batches:
         self.recipe, self.device = recipe, device
         self.natural = natural_pictures(data, "train")
         samples = ct_samples(data, "train")
+        if not samples:
+            raise UserError(f"{data / 'ct' / 'index.csv'} has no row of use 'train'; add CT slices to train on.")
         self.ct = [page for sample in samples for page in sample.slices]
         # Every specimen counts alike, however many slices of it there are.
         self.phantoms = list(phantoms)

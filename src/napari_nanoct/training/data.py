@@ -113,9 +113,16 @@ def seeded(*numbers: int) -> Generator:
 
 
 def normalised(grey: Picture) -> Picture:
-    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped."""
-    low, high = np.percentile(grey[np.isfinite(grey)], (0.5, 99.5))
-    return np.asarray((grey - low) / max(high - low, np.finfo(np.float32).eps), dtype=np.float32)
+    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped.
+
+    What is not finite, such as the outside of a reconstruction, becomes 0.
+    """
+    finite = np.isfinite(grey)
+    if not finite.any():
+        return np.zeros(grey.shape, np.float32)
+    low, high = np.percentile(grey[finite], (0.5, 99.5))
+    scaled = (np.where(finite, grey, low) - low) / max(high - low, np.finfo(np.float32).eps)
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def binned(page: Picture, factor: int) -> Picture:

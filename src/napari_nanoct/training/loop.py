@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import CancelToken
 from napari_nanoct.jobs.events import Done, Event, Progress
+from napari_nanoct.jobs.files import whole
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.losses import image_losses, relative_loss
 from napari_nanoct.training.recipe import Recipe, Stage
@@ -79,6 +80,8 @@ class Trainer(Generic[Network]):
         self, low: Tensor, high: Tensor, rate: float, judge: Loss = image_losses, merge: Merge = relative_loss
     ) -> float:
         """Take one step on a batch and return its mean loss; fall back where that shows weights that have run away."""
+        if self.recipe.at(self.step)[1] == 0:
+            self.pace = 1.0  # a stage has a rate of its own
         for group in self.optimiser.param_groups:
             group["lr"] = rate * self.pace
         low = low.to(self.device, memory_format=torch.channels_last)
@@ -86,13 +89,16 @@ class Trainer(Generic[Network]):
             result = self.network(low)
         losses = judge(result, high.to(self.device))
         size = losses.mean().item()
-        if self._ran_away(size):
+        sound = not self._ran_away(size)
+        if sound:
+            self.optimiser.zero_grad(set_to_none=True)
+            merge(losses).backward()
+            # A sound loss may have a gradient that is not finite.
+            sound = bool(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5).isfinite())
+        if not sound:
             self.fall_back(self.average)
             self.step += 1
             return size
-        self.optimiser.zero_grad(set_to_none=True)
-        merge(losses).backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
         self.optimiser.step()
         self.step += 1
         # Each stage forgets the one before: its average spans the steps of the stage so far, up to a thousand.
@@ -141,11 +147,12 @@ class Trainer(Generic[Network]):
         temporary = path.with_suffix(".part")
         metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best), "design": str(DESIGN)}
         metadata |= {name: str(getattr(self, name)) for name in ("usual_loss", "recent_loss", "pace")}
+        metadata["plan"] = repr(self.recipe)
         save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, path)
 
-    def load(self, path: Path) -> None:
-        """Continue from a state that :meth:`save` wrote.
+    def load(self, path: Path) -> str:
+        """Continue from a state that :meth:`save` wrote; return the recipe, as text, that it was trained by.
 
         Raises
         ------
@@ -175,6 +182,7 @@ class Trainer(Generic[Network]):
                 self.optimiser.state[parameter] = {
                     key: tensors[f"adam.{key}.{name}"].to("cpu" if key == "step" else self.device) for key in keys
                 }
+        return metadata.get("plan", repr(self.recipe))
 
 
 def start_network(recipe: Recipe) -> UTSR:
@@ -182,6 +190,10 @@ def start_network(recipe: Recipe) -> UTSR:
 
     Starting weights of another factor give all but the tail, which starts at zero.
     """
+    if recipe.network not in PRESETS:
+        raise UserError(
+            f"The recipe '{recipe.name}' names the network '{recipe.network}'; there are: {', '.join(PRESETS)}."
+        )
     network = build(PRESETS[recipe.network], recipe.scale)
     if recipe.start:
         named = re.fullmatch(r"(.+) x([124])", recipe.start)
@@ -268,16 +280,27 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     trainer = Trainer(recipe, start_network(recipe), torch.device(device))
-    if resume:
-        trainer.load(state)
+    if resume and trainer.load(state) != repr(recipe):
+        raise UserError(
+            f"{output} holds a training by '{recipe.name}' as it was before it changed; choose another output folder, "
+            "or put the recipe back."
+        )
     batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
-    if not resume:  # what a run that was killed before its first checkpoint left is of no use
-        (output / "validation.csv").unlink(missing_ok=True)
-    with (output / "log.csv").open("a" if resume else "w", newline="") as file:
+    before = [0.0, 0.0]
+    for name in ("log.csv", "validation.csv"):  # a run that was killed noted more than it saved
+        kept = logged(output / name, first)
+        if name == "log.csv" and kept[1:]:
+            before = [float(value) for value in kept[-1][3:]]
+        if kept:
+            with whole(output / name) as part, part.open("w", newline="") as file:
+                csv.writer(file).writerows(kept)
+        else:
+            (output / name).unlink(missing_ok=True)
+    with (output / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
-        if not first:
+        if not file.tell():
             log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
         stopping = False
         while trainer.step < recipe.steps and not stopping:
@@ -294,15 +317,15 @@ def train(
             stopping = cancelled or seconds > 60 * minutes
             if trainer.step % REPORT_EVERY == 0 or ended or stopping:
                 mean, losses = sum(losses) / len(losses), []
-                log.writerow(
-                    [trainer.step, f"{mean:.6f}", f"{rate:.3g}", f"{seconds:.0f}", f"{time.process_time() - cpu:.0f}"]
-                )
+                spent = [before[0] + seconds, before[1] + time.process_time() - cpu]
+                log.writerow([trainer.step, f"{mean:.6f}", f"{rate:.3g}", *(f"{value:.0f}" for value in spent)])
                 file.flush()
                 left = seconds / (trainer.step - first) * (recipe.steps - trainer.step)
                 slower = f", at {trainer.pace:g} of the rate since it ran away" if trainer.pace < 1 else ""
                 yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}{slower}")
-            if not cancelled and (trainer.step % VALIDATE_EVERY == 0 or ended or stopping):
-                keep_best(trainer, batches, output, validate)
+            due = trainer.step % VALIDATE_EVERY == 0
+            if not cancelled and (due or ended or stopping):
+                keep_best(trainer, batches, output, validate, may_fall_back=due)
             if trainer.step % SAVE_EVERY == 0 or ended or stopping:
                 trainer.save(state)
             if cancelled and cancel is not None:
@@ -310,10 +333,21 @@ def train(
     yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
 
 
-def keep_best(trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate) -> None:
+def logged(path: Path, until: int) -> list[list[str]]:
+    """Read the header and the rows of a log up to a step; nothing where there is none, or before the first step."""
+    if not until or not path.exists():
+        return []
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return [header, *(row for row in rows if int(row[0]) <= until)]
+
+
+def keep_best(
+    trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate, *, may_fall_back: bool
+) -> None:
     """Validate the averaged network, log its gains, and write its weights unless better ones were written before.
 
-    Where much of what these could is lost, the training goes back to them.
+    Where much of what these could is lost, the training goes back to them, if it may: a pause is to change nothing.
     """
     network = trainer.averaged()
     gains = validate(network)
@@ -329,7 +363,7 @@ def keep_best(trainer: Trainer[UTSR], batches: Batches, output: Path, validate: 
     if mean >= trainer.best or not weights_path(trainer.recipe, output).exists():
         trainer.best = mean
         write_weights(trainer, network, batches, output, gains)
-    elif mean < trainer.best - LOST:
+    elif may_fall_back and mean < trainer.best - LOST:
         trainer.fall_back(load_network(weights_path(trainer.recipe, output)).state_dict())
 
 

@@ -98,6 +98,29 @@ def load_recipe(name: str) -> Recipe:
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         stages = tuple(Stage(**stage) for stage in values.pop("stage"))
-        return Recipe(name=path.stem, stages=stages, **values)
-    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        recipe = Recipe(name=path.stem, stages=stages, **values)
+        _check(recipe)
+        return recipe
+    except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not a valid recipe ({error}); compare it with the ones that ship.") from None
+
+
+def _check(recipe: Recipe) -> None:
+    """Raise a ValueError, or a TypeError, that says which value cannot be."""
+    if recipe.scale not in (1, 2, 4):
+        raise ValueError(f"scale is 1, 2 or 4, not {recipe.scale!r}")
+    if not recipe.stages:
+        raise ValueError("there is no stage")
+    for stage in recipe.stages:
+        for name in ("steps", "patch", "batch", "warm_up"):
+            if not isinstance(value := getattr(stage, name), int) or value < 1:
+                raise ValueError(f"{name} is a whole number from 1, not {value!r}")
+        for name in ("natural", "phantom", "clean", "sinogram", "soft"):
+            if not 0 <= (value := getattr(stage, name)) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
+        if stage.natural + stage.phantom > 1:
+            raise ValueError("natural and phantom are more than 1 together")
+        if not stage.rate > 0 or not stage.sample >= 1:
+            raise ValueError("rate is above 0, and sample 1 or more")
+        if stage.phantom and not recipe.phantoms:
+            raise ValueError("phantom is a share of none: give phantoms")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from napari_nanoct.utsr.network import UTSR
+from napari_nanoct.utsr.resampling import pad_reflect
 
 TOLERANCE = 1e-3
 
@@ -44,8 +45,10 @@ def measure_halo(network: UTSR, picture: Tensor) -> int:
     ----------
     network : UTSR
     picture : Tensor, shape (y, x), float32
-        Normalised grey values, at least ten periods a side.
+        Normalised grey values; mirrored where it is smaller than ten periods.
     """
+    bottom, right = (max(10 * network.period - extent, 0) for extent in picture.shape)
+    picture = pad_reflect(picture, 0, bottom, 0, right)
     halo = network.period
     while halo < 3 * network.period and halo_error(network, picture, halo) > TOLERANCE:
         halo += network.period
