@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -26,17 +26,30 @@ HEADER = f"| {' | '.join(COLUMNS + SCORED)} |"
 SIDE = 256
 
 
-def trained(network: nn.Module, data: Path, minutes: float, steps: float) -> tuple[nn.Module, int, float]:
-    """Train until the processor time or the steps are spent; return the averaged network, its steps and minutes."""
-    recipe = Recipe("alike", "utsr-light", 2, 2, (STAGE,))
-    trainer, batches = Trainer(recipe, network, torch.device("cpu")), Batches(recipe, data)
+def trained(
+    network: nn.Module,
+    data: Path,
+    minutes: float = math.inf,
+    steps: float = math.inf,
+    stages: Sequence[Stage] = (STAGE,),
+    cosine: bool = True,
+) -> tuple[nn.Module, int, float]:
+    """Train until the processor time or the steps are spent, an equal part of them in each stage.
+
+    Returns the averaged network, its steps and minutes. Without ``cosine`` the rate stays what it is after the warm-up.
+    """
+    recipes = [Recipe("alike", "utsr-light", 2, 2, (stage,)) for stage in stages]
+    batches = [Batches(recipe, data) for recipe in recipes]
+    trainer = Trainer(recipes[0], network, torch.device("cpu"))
     started = time.process_time()
 
     def spent() -> float:
         return (time.process_time() - started) / 60
 
     while (share := max(spent() / minutes, trainer.step / steps)) < 1:
-        trainer.update(*batches.draw(trainer.step), learning_rate(STAGE, trainer.step, share), merge=torch.mean)
+        part = int(share * len(stages))
+        rate = learning_rate(stages[part], trainer.step, share if cosine else 0.0)
+        trainer.update(*batches[part].draw(trainer.step), rate, merge=torch.mean)
     return trainer.averaged(), trainer.step, spent()
 
 
@@ -56,7 +69,7 @@ def gains(network: nn.Module, data: Path) -> list[str]:
 def multiply_adds(network: nn.Module) -> float:
     """Multiply-adds for one slice of 64 x 64 pixels, attention products included."""
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
+    with counter:  # with gradients: attention is written out then, and the counter does not know the fused kernel's
         network(torch.zeros(1, 1, 64, 64))
     return counter.get_total_flops() / 2
 

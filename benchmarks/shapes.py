@@ -22,9 +22,6 @@ SHAPES = {
     "16 convolutions of 64 beside a smaller U": replace(
         LIGHT, channels=(24, 48, 72, 96), blocks=(1, 1, 1, 2), extra_blocks=1, detail_layers=16
     ),
-    "12 convolutions of 64 beside the first U": replace(
-        LIGHT, channels=(48, 72, 96, 144), blocks=(4, 2, 2, 4), extra_blocks=4
-    ),
 }
 
 

@@ -47,7 +47,7 @@ PAIRS, MINUTES, USUAL, LONG = (1, 2, 4, 8, 16), (1.0, 3.0), 3.0, 10.0
 
 @dataclass(frozen=True)
 class Case:
-    """One fine-tuning: of which volume, degraded how, from how many pairs, for how long, and how taught."""
+    """One fine-tuning: of which volume, degraded how, from how many pairs, for how long, how taught, on which cores."""
 
     volume: str
     degradation: str
@@ -55,6 +55,7 @@ class Case:
     pairs: int
     minutes: float
     method: str = "pairs"
+    cores: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,22 +80,28 @@ def cases() -> Iterator[Case]:
         for factor in (1, 2):
             for volume in ("tomobank_nmc532", "phantom"):
                 yield Case(volume, degradation, factor, 4, USUAL)
+    for degradation in ("sparse", "soft"):
+        for volume in ("tomobank_nmc532", "phantom"):
+            yield Case(volume, degradation, 1, 4, LONG, cores=2)
     for method in ("pairs", "halves", "neighbours", "blind-spot"):
         yield Case("phantom", "noisy", 1, 8, USUAL, method)
     for minutes in MINUTES:
         for pairs in PAIRS:
             if (pairs, minutes) != (4, USUAL):
                 yield Case("phantom", "soft", 2, pairs, minutes)
-    for volume in ("tomobank_nmc532", "phantom"):  # where the usual time brings least
-        yield Case(volume, "sparse", 1, 4, LONG)
+
+
+@cache
+def phantom_slices() -> NDArray[np.float32]:
+    """Clean slices of a phantom that no training saw."""
+    return normalised(phantom((2 * (max(PAIRS) + UNSEEN), 384, 384), seed=6001).clean)
 
 
 @cache
 def truths(volume: str, data: Path) -> list[NDArray[np.float32]]:
-    """Clean slices of a volume: of a phantom, or squares of the validation slices of a sample."""
+    """Clean slices of a volume: every second of a phantom, or squares of the validation slices of a sample."""
     if volume == "phantom":
-        # Two pixels apart: what is learnt is not just the neighbour of what is judged.
-        return list(normalised(phantom((2 * (max(PAIRS) + UNSEEN), 384, 384), seed=6001).clean)[::2])
+        return list(phantom_slices()[::2])  # what is learnt is not just the neighbour of what is judged
     slices = next(sample.slices for sample in ct_samples(data, "val") if sample.name == volume)
     return [
         page[y : y + TILE, x : x + TILE]
@@ -123,13 +130,13 @@ def made(case: Case, data: Path) -> tuple[list[SlicePair], list[SlicePair]]:
     """Pairs to learn from, and pairs of low-resolution slice and truth to judge by."""
     order = np.random.default_rng(0).permutation(len(truths(case.volume, data)))
     high = torch.from_numpy(np.stack([truths(case.volume, data)[i] for i in order]))[:, None]
-    low, other = (degrade(high, case.degradation, case.factor, seed)[:, 0].numpy() for seed in (1, 2))
+    beside = torch.from_numpy(phantom_slices()[1::2][order])[:, None] if case.method == "neighbours" else high
+    low, other = (
+        degrade(part, case.degradation, case.factor, seed)[:, 0].numpy() for seed, part in ((1, high), (2, beside))
+    )
     bottom, top = np.percentile(low, (0.5, 99.5))  # the range of the volume, as in use
     low, other, truth = ((part - bottom) / (top - bottom) for part in (low, other, high[:, 0].numpy()))
-    targets = {"pairs": truth, "halves": other, "neighbours": np.roll(low, 1, 0), "blind-spot": low}[case.method]
-    if case.method == "neighbours":
-        place = np.argsort(order)
-        targets = low[place[np.minimum(order + 1, len(order) - 1)]]
+    targets = {"pairs": truth, "halves": other, "neighbours": other, "blind-spot": low}[case.method]
     usable = np.ones(low.shape[1:], bool)
     if case.degradation == "sparse":
         y, x = (np.arange(n) - (n - 1) / 2 for n in usable.shape)
@@ -145,7 +152,7 @@ def made(case: Case, data: Path) -> tuple[list[SlicePair], list[SlicePair]]:
     return learnt[UNSEEN : UNSEEN + case.pairs], unseen[:UNSEEN]
 
 
-def measure(case: Case, data: Path, threads: int) -> Row:
+def measure(case: Case, data: Path) -> Row:
     """Fine-tune, and compare child and parent on what neither the run nor its choice of the best has seen."""
     learnt, unseen = made(case, data)
     path = find_model(MODEL, case.factor)
@@ -156,7 +163,7 @@ def measure(case: Case, data: Path, threads: int) -> Row:
             minutes=case.minutes,
             preset="thorough",
             device="cpu",
-            threads=threads,
+            threads=case.cores,
         )
         started = time.process_time()
         for event in tune(settings, learnt, case.method):
@@ -220,7 +227,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder that holds ct and natural")
     parser.add_argument("--most", type=int, default=10**6, help="measure at most so many cases more")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget what was measured")
     options = parser.parse_args()
     rows = [] if options.fresh else load()
@@ -228,12 +234,12 @@ def main() -> None:
     missing = [case for case in cases() if tuple(asdict(case).values()) not in known]
     for case in missing[: options.most]:
         print(case, flush=True)
-        rows.append(measure(case, options.data, options.threads))
+        rows.append(measure(case, options.data))
         save(rows)
         print(f"  {rows[-1].child - rows[-1].parent:+.2f} dB, elsewhere {rows[-1].elsewhere:+.2f} dB", flush=True)
     page.draw(rows, DOCS / page.PICTURE)
     left = f" {len(missing[options.most :])} cases are missing." if missing[options.most :] else ""
-    foot = f"Measured on {options.threads} CPU threads ({platform.machine()}).{left}"
+    foot = f"Measured on a CPU ({platform.machine()}).{left}"
     (DOCS / "finetune.md").write_text(page.write(rows, foot), encoding="utf-8")
 
 
