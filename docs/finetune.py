@@ -20,6 +20,7 @@ from pathlib import Path
 import finetune_page as page
 import numpy as np
 import torch
+from finetune_refused import refused
 from numpy.typing import NDArray
 
 from napari_nanoct.evaluation.scores import bare
@@ -240,7 +241,7 @@ def main() -> None:
     page.draw(rows, DOCS / page.PICTURE)
     left = f" {len(missing[options.most :])} cases are missing." if missing[options.most :] else ""
     foot = f"Measured on a CPU ({platform.machine()}).{left}"
-    (DOCS / "finetune.md").write_text(page.write(rows, foot), encoding="utf-8")
+    (DOCS / "finetune.md").write_text(page.write(rows, list(refused()), foot), encoding="utf-8")
 
 
 if __name__ == "__main__":
