@@ -62,9 +62,9 @@ def test_wheel_carries_the_whole_package(wheel):
     assert "nanoct = napari_nanoct.cli:command" in text
 
 
-def test_weights_ship_for_both_factors(wheel):
+def test_weights_ship_for_every_factor(wheel):
     weights = {Path(name).name for name in wheel_files(wheel) if "/weights/" in name}
-    assert {"utsr-light-x1.safetensors", "utsr-light-x2.safetensors"} <= weights
+    assert {f"utsr-light-x{factor}.safetensors" for factor in (1, 2, 4)} <= weights
 
 
 def test_sdist_is_enough_to_build_the_same_wheel(sdist, wheel, tmp_path):
