@@ -16,7 +16,8 @@ PAGE = ROOT / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Measured figures, each under the command that made it; `python benchmarks/report.py` runs them all and writes this page.
+Measured figures, each under the command that made it. `python benchmarks/report.py` runs them all and writes a page
+like this; here a section was measured anew when what it measures had changed, and shows the command that did it.
 Times are medians of rounds in which the rivals take turns, so ratios hold better than seconds: the latter depend on the
 machine and on what else runs there.
 """

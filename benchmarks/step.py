@@ -55,6 +55,21 @@ def step(
     return call
 
 
+def on_all_cores(call: Callable[[], float]) -> Callable[[], float]:
+    """Make a call that does the same with a thread on every core."""
+    import torch
+
+    def wide() -> float:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(os.cpu_count() or 1)
+        try:
+            return call()
+        finally:
+            torch.set_num_threads(threads)
+
+    return wide
+
+
 def main() -> None:
     """Print the table; a second process, without the allocator's settings, times the step in fresh pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,6 +94,8 @@ def main() -> None:
         "2 patches of 64": step(2, 64, device),
         "2 patches of 128": step(2, 128, device),
     }
+    if device == "cpu":
+        calls["a thread on every core"] = on_all_cores(next(iter(usual.values())))
     seconds = medians(calls, given.rounds)
     if device == "cpu" and sys.platform == "linux":
         environment = {name: value for name, value in os.environ.items() if name not in ALLOCATOR}
