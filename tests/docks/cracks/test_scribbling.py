@@ -214,6 +214,49 @@ def test_a_slice_is_no_volume(open_cracks: Callable, tomogram: np.ndarray) -> No
     assert len(viewer.layers) == 1
 
 
+@pytest.mark.parametrize("wrong", ["mask", "thresholds"])
+def test_a_choice_that_was_refused_at_a_change_of_layer_can_be_mended(
+    open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot, wrong: str
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="first")
+    viewer.add_image(np.concatenate([tomogram, tomogram[:2]]), name="second")
+    viewer.add_labels(np.ones(SHAPE, np.uint8), name="body")
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("first"))
+    if wrong == "mask":
+        dock.ui.inside.setCurrentIndex(dock.ui.inside.findText("body"))
+    else:
+        dock.ui.low.setValue(0.9)
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("second"))
+    assert dock.ui.status.text()
+    dock.ui.live.click()
+    dock.next_slice()
+    dock.ui.inside.setCurrentIndex(0)
+    dock.ui.low.setValue(0.4)
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 7, 20, 1)
+    assert dock.scribbling.store.shape == (8, *SHAPE[1:])
+    qtbot.waitUntil(lambda: "All scribbles are “crack”" in dock.ui.status.text(), timeout=60_000)  # the live preview
+    dock.ui.method.setCurrentIndex(dock.ui.method.findData("classifier"))
+    for act in (dock.next_slice, dock.run.propose):
+        dock.ui.status.setText("")
+        act()
+        qtbot.waitUntil(lambda: "All scribbles are “crack”" in dock.ui.status.text(), timeout=60_000)
+
+
+def test_a_layer_that_was_refused_can_be_mended(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    image = viewer.add_image(tomogram, name="scan", shear=[0.1, 0, 0])
+    dock.next_slice()
+    assert "reset its transform" in dock.ui.status.text()
+    image.shear = [0, 0, 0]
+    dock.scribbling.paint(1)
+    qtbot.waitUntil(lambda: "scan scribbles" in viewer.layers, timeout=10_000)
+    dock.next_slice()
+    qtbot.waitUntil(lambda: "no scribbles yet" in dock.ui.status.text(), timeout=60_000)
+
+
 def test_without_a_layer(open_cracks: Callable) -> None:
     _, dock = open_cracks()
     assert "Open a tomogram" in dock.ui.status.text()

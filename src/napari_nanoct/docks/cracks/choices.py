@@ -102,6 +102,19 @@ class CrackChoices(CrackControls):
         """The chosen image layer."""
         return self.layer.currentData()
 
+    def volume(self) -> Volume:
+        """Return the chosen layer's volume, whatever the other controls ask for.
+
+        Raises
+        ------
+        UserError
+            If cracks cannot be looked for in it.
+        """
+        image: Any = self.image or plain(self.viewer.layers.selection.active)
+        volume = layers.layer_volume(image)
+        check_volume(image, volume.shape)
+        return volume
+
     def request(self) -> Request:
         """Return what the controls ask for.
 
@@ -110,9 +123,7 @@ class CrackChoices(CrackControls):
         UserError
             If they ask for something that cannot be done.
         """
-        image: Any = self.image or plain(self.viewer.layers.selection.active)
-        volume = layers.layer_volume(image)
-        check_volume(image, volume.shape)
+        volume = self.volume()
         original = self.original.currentData()
         if self.low.value() > self.high.value():
             raise UserError("A crack cannot go on above where it begins; make the second threshold the smaller one.")
@@ -120,7 +131,7 @@ class CrackChoices(CrackControls):
         pores = self.pores.currentData()
         return Request(
             volume=volume,
-            original=layers.layer_volume(original) if original not in (None, image) else None,
+            original=layers.layer_volume(original) if original not in (None, self.image) else None,
             mask=mask if isinstance(mask, str) else _on_grid(mask, volume, "mask"),
             dark=self.tone.currentData(),
             sensitivity=self.sensitivity.value() / 100,

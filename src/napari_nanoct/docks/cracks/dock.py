@@ -104,15 +104,20 @@ class CracksDock(QWidget):
         self.ui.live.setChecked(False)
         for piece in (self._searching, self._proposing, self._saving):
             piece.cancel()
-        request = attempt(self.ui.request).value
         self._teacher = None
-        if request is not None and self.ui.image is not None:
-            made_by = self.ui.image.metadata.get("nanoct", {}).get("model", {})
-            self._teacher = Teacher(request.volume, str(made_by.get("sha256", "")))
-            if self.loaded is not None:
-                fitted = attempt(self.loaded.applied_to, request.volume.geometry).value
-                self.loaded = fitted[0] if fitted is not None else None
-        self.scribbling.follow(request.volume if request is not None else None)
+        volume = attempt(self.ui.volume).value
+        if volume is not None and self.loaded is not None:
+            fitted = attempt(self.loaded.applied_to, volume.geometry).value
+            self.loaded = fitted[0] if fitted is not None else None
+        self.scribbling.follow()
+
+    def _teach(self) -> Teacher:
+        """Return what learns from the layer; one that was refused when it was chosen may do by now."""
+        if self._teacher is None:
+            volume, image = self.ui.volume(), self.ui.image
+            made_by = image.metadata.get("nanoct", {}).get("model", {}) if image is not None else {}
+            self._teacher = Teacher(volume, str(made_by.get("sha256", "")))
+        return self._teacher
 
     # Without labels
 
@@ -172,11 +177,10 @@ class CracksDock(QWidget):
 
     def _look(self) -> Look:
         request, image, z = self._here()
-        assert self._teacher is not None
         window = view_window(image, request.volume.shape[1:])
         store = None if self.loaded is not None else self.scribbling.brushes.store
         mask = None if isinstance(request.mask, str) else request.mask
-        return Look(self._teacher, image, store, self.loaded, z, window, mask, request.high, request.low)
+        return Look(self._teach(), image, store, self.loaded, z, window, mask, request.high, request.low)
 
     def _stroked(self) -> None:
         """Scribbles count from now on, not what was loaded."""
@@ -192,9 +196,9 @@ class CracksDock(QWidget):
     def _learned(self, classifier: CrackClassifier) -> None:
         self.ui.learned.setText(describe(classifier, self.scribbling.store if self.loaded is None else None))
 
-    def _current(self) -> tuple[Teacher | None, ScribbleStore | None, CrackClassifier | None]:
+    def _current(self) -> tuple[Teacher, ScribbleStore | None, CrackClassifier | None]:
         """Return what a classifier can be had from: volume, scribbles, the loaded one."""
-        return self._teacher, self.scribbling.store if self.loaded is None else None, self.loaded
+        return self._teach(), self.scribbling.store if self.loaded is None else None, self.loaded
 
     def next_slice(self) -> None:
         """Go to the slice where the classifier is least sure."""
@@ -215,15 +219,15 @@ class CracksDock(QWidget):
 
     def save_classifier(self, path: str) -> None:
         """Write what the scribbles make, or what was loaded."""
-        teacher, store, loaded = self._current()
-        if teacher is None:
-            self.ui.status.setText(attempt(self.ui.request).problem or "")
+        source = attempt(self._current)
+        if source.value is None:
+            self.ui.status.setText(source.problem or "")
             return
 
         def then(outcome: Outcome) -> None:
             self.ui.status.setText(outcome.problem or f"Classifier saved: {path}")
 
-        self._saving.start(then, _save, teacher, store, loaded, Path(path))
+        self._saving.start(then, _save, *source.value, Path(path))
 
     def load_classifier(self, path: str) -> None:
         """Use a classifier that was saved, until the next stroke."""
@@ -231,9 +235,10 @@ class CracksDock(QWidget):
 
         def load() -> tuple[CrackClassifier, str]:
             found = load_classifier(Path(path))
-            if self._teacher is None:
+            if self.ui.image is None:
                 return found, ""
-            return found.applied_to(self._teacher.volume.geometry, self._teacher.model_sha256)
+            teacher = self._teach()
+            return found.applied_to(teacher.volume.geometry, teacher.model_sha256)
 
         loaded = attempt(load)
         if loaded.value is None:

@@ -17,7 +17,6 @@ from napari_nanoct.docks.plan import Replaces, launch, output_place, replacing, 
 from napari_nanoct.docks.reader import layer_data
 from napari_nanoct.docks.threads import Latest, Outcome, attempt
 from napari_nanoct.docks.volume_run import VolumeRun
-from napari_nanoct.errors import UserError
 from napari_nanoct.jobs import CancelToken, Done
 from napari_nanoct.volumes import OmeZarrWriter, open_volume
 from napari_nanoct.volumes.place import free_bytes
@@ -101,7 +100,7 @@ class SegmentPlan:
 
 
 def make_plan(
-    request: Request, method: str, source: tuple[Teacher | None, ScribbleStore | None, CrackClassifier | None],
+    request: Request, method: str, source: tuple[Teacher, ScribbleStore | None, CrackClassifier | None],
     cancel: CancelToken,
 ) -> SegmentPlan:  # fmt: skip
     """Find the files of layer and mask, and learn the classifier; may take seconds, so call it in a thread."""
@@ -109,11 +108,7 @@ def make_plan(
 
     output, replaces = output_place(request.output)
     teacher, store, loaded = source
-    classifier = None
-    if method == CLASSIFIER:
-        if teacher is None:
-            raise UserError("There is no layer to segment; choose one first.")
-        classifier = teacher.classifier(store, loaded, cancel)
+    classifier = teacher.classifier(store, loaded, cancel) if method == CLASSIFIER else None
     stem = output.name.removesuffix(".zarr").removesuffix(".ome")
     table = output.with_name(f"{stem}.csv") if request.tabulate else None
     replaces = replaces or ("table" if _there(table) else "")

@@ -49,7 +49,6 @@ class Scribbling(QObject):
         super().__init__()
         self.viewer, self.ui = viewer, ui
         self.brushes = Brushes(viewer)
-        self._volume: Volume | None = None
         self._wanted: int | None = None
         self._edits = 0
         self._opening = Latest()
@@ -71,16 +70,16 @@ class Scribbling(QObject):
         store = self.brushes.store
         return store if store is not None and store.labelled_slices() else None
 
-    def follow(self, volume: Volume | None) -> None:
-        """Turn to another layer's volume: its scribbles come back if there are any."""
+    def follow(self) -> None:
+        """Turn to another layer: its scribbles come back if there are any."""
         self._forget()
-        self._volume, self._wanted = volume, None
+        self._wanted = None
         self.ui.show_brushes(self.brushes.classes, self.brushes.colours)
         self.open()
 
     def open(self) -> None:
         """Look for scribbles beside the output, in a thread; those at hand stay while there are none."""
-        volume, image, output = self._volume, self.ui.image, self.ui.output.text().strip()
+        volume, image, output = attempt(self.ui.volume).value, self.ui.image, self.ui.output.text().strip()
         if volume is None or image is None or not output:
             return
         path = scribbles_path(output)
@@ -102,9 +101,9 @@ class Scribbling(QObject):
 
     def paint(self, number: int) -> None:
         """Take the brush of a class; 0 erases."""
-        image = self.ui.image
-        if self._volume is None or image is None:
-            self.ui.status.setText(attempt(self.ui.request).problem or "")
+        image, problem = self.ui.image, attempt(self.ui.volume).problem
+        if problem is not None or image is None:
+            self.ui.status.setText(problem or "")
         elif self.brushes.store is None:
             self._wanted = number  # the store is being looked for; a problem with it is said once more
             self.open()
