@@ -87,6 +87,19 @@ def test_learns_anew_only_from_new_scribbles(scribbled: tuple) -> None:
     assert teacher.learn(store, CancelToken()) is not second
 
 
+def test_another_store_is_learned_anew(scribbled: tuple) -> None:
+    teacher, store = scribbled
+    other = ScribbleStore(Path("elsewhere.zarr"), SHAPE)
+    for z in store.labelled_slices():
+        other[z] = np.array([0, 3, 0, 1], np.uint8)[store[z]]  # cracks and background the other way round
+        assert other.version(z) == store.version(z)
+    first, second = _fresh(teacher, store, 5), _fresh(teacher, other, 5)
+    assert first.classifier is not second.classifier
+    for seen in (first, second):
+        teacher.fill(seen, tiles((0, 48, 0, 56)), CancelToken())
+    assert second.probability.mean() > 0.5 > first.probability.mean()
+
+
 def test_a_loaded_classifier_wins(scribbled: tuple) -> None:
     teacher, store = scribbled
     loaded = teacher.learn(store, CancelToken())

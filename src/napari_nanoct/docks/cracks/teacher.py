@@ -62,6 +62,7 @@ class Teacher:
         self._lock = threading.Lock()
         self._planes: Planes | None = None
         self._features: OrderedDict[tuple[FeatureSettings, int, Window], NDArray[np.float32]] = OrderedDict()
+        self._store: ScribbleStore | None = None  # that the two below were taken from
         self._samples: dict[int, tuple[int, NDArray[np.float32], NDArray[np.uint8]]] = {}
         self._learned: tuple[object, CrackClassifier] | None = None
 
@@ -93,6 +94,9 @@ class Teacher:
             slices = store.labelled_slices() if store is not None else ()
             if store is None or not slices:
                 raise UserError(NOTHING)
+            if store is not self._store:  # slices of two stores have the same versions
+                self._store, self._learned = store, None
+                self._samples.clear()
             state = (store.classes, tuple((z, store.version(z)) for z in slices))
             if self._learned is not None and self._learned[0] == state:
                 return self._learned[1]
