@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from napari_nanoct.volumes import Volume
 
 Report = Callable[[Progress], None]
-Copying = Callable[[CancelToken, Report], tuple[Path, list[str]]]
-"""Copies what is not on disk; returns the folder of the copies, which the caller removes, and the arguments."""
+Copying = Callable[[CancelToken, Report], tuple[Path | None, list[str]]]
+"""Copies what is not on disk; returns the folder of copies that the caller removes, if any, and the arguments."""
 
-Replaces = Literal["", "whole", "part", "table"]
-"""What is at an output and will be replaced: a volume, a half-written one, the table beside it alone, or nothing."""
+Replaces = Literal["", "whole", "part", "beside"]
+"""What is at an output and will be replaced: a volume, a half-written one, files beside it alone, or nothing."""
 
 
 @dataclass(frozen=True)

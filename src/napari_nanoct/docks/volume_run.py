@@ -82,7 +82,7 @@ class VolumeRun(QObject):
         def then(outcome: Outcome) -> None:
             if token is self._token:
                 self._copied(outcome)
-            elif outcome.value is not None:
+            elif outcome.value is not None and outcome.value[0] is not None:
                 shutil.rmtree(outcome.value[0], ignore_errors=True)
 
         in_thread(then, copying, token, report)

@@ -230,6 +230,51 @@ def test_question_and_command(
     assert not dock.ui.confirmation.isVisibleTo(dock)
 
 
+def test_nothing_is_replaced_before_the_user_agrees(
+    open_cracks: Callable, cracked: tuple, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "scan.npy", cracked[0])
+    viewer, dock = open_cracks()
+    viewer.open(tmp_path / "scan.npy", plugin="napari-nanoct")
+    body = viewer.add_labels(np.ones(SHAPE, np.uint8), name="body")
+    _write_to(dock, tmp_path / "cracks.ome.zarr")
+    _scribble(qtbot, dock, cracked[1])
+    dock.ui.method.setCurrentIndex(dock.ui.method.findData("classifier"))
+    dock.ui.inside.setCurrentIndex(dock.ui.inside.findText("body"))
+    names = "cracks.classifier.json", "cracks.mask.ome.zarr"
+
+    def copied() -> list[str]:
+        QApplication.clipboard().clear()
+        dock.ui.copy.click()
+        qtbot.waitUntil(lambda: bool(QApplication.clipboard().text()), timeout=LONG)
+        words = shlex.split(QApplication.clipboard().text())
+        return [Path(words[words.index(option) + 1]).name for option in ("--classifier", "--mask")]
+
+    assert copied() == list(names)
+    assert copied() == list(names)  # what is there is the same
+    body.data[2] = 0
+    classifier = tmp_path / names[0]
+    classifier.write_text("mine")
+    assert copied() == ["cracks.classifier-2.json", "cracks.mask-2.ome.zarr"]
+    _ask(qtbot, dock)
+    for what in ("classifier", "mask"):
+        assert f"The {what} that is there now will be replaced" in dock.ui.question.text()
+    assert dock.ui.start.text() == "Replace and start"
+    mask = tmp_path / names[1]
+    assert classifier.read_text() == "mine"
+    assert np.asarray(open_volume(mask).data).all()
+
+    started: list[list[str]] = []
+    monkeypatch.setattr(dock.run.process.process, "start", started.append)
+    dock.ui.start.click()
+    qtbot.waitUntil(lambda: bool(started), timeout=LONG)
+    assert {str(classifier), str(mask)} <= set(started[0])
+    assert "--overwrite" not in started[0]  # that is for the output
+    assert classifier.read_text() != "mine"
+    np.testing.assert_array_equal(np.asarray(open_volume(mask).data), body.data)
+    dock.run.end()
+
+
 def test_no_command_for_a_layer_that_is_not_on_disk(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:
     viewer, dock = open_cracks()
     viewer.add_image(cracked[0], name="drawn")
