@@ -157,6 +157,16 @@ def test_constant_and_nan_volumes_do_not_stop_it() -> None:
         assert np.isfinite(seen.probability).all()
 
 
+def test_there_is_no_crack_where_there_is_no_value(scribbled: tuple, cracked: tuple) -> None:
+    _, store = scribbled
+    grey = cracked[0].copy()
+    grey[5, 20:30, 40:50], grey[5, 40, :] = np.nan, np.inf
+    seen = _fresh(teacher := Teacher(open_volume(grey)), store, 5)
+    teacher.fill(seen, tiles((0, 48, 0, 56)), CancelToken())
+    assert not seen.probability[~np.isfinite(grey[5])].any()
+    assert seen.probability.max() > 0.9
+
+
 def test_planes_are_the_normalised_volume(monkeypatch: pytest.MonkeyPatch) -> None:
     grey = np.random.default_rng(1).normal(50, 20, (30, 20, 24)).astype(np.float32)
     grey[4, 3, 2], grey[5, 3, 2] = np.nan, np.inf

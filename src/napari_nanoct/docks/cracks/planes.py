@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_nanoct.docks.cracks.overlay import Window
     from napari_nanoct.volumes import IntensityRange, Volume
 
 CACHE_BYTES = 512 << 20
@@ -33,11 +34,19 @@ class Planes:
         self._kept: dict[int, NDArray[Any]] = {}
 
     def __getitem__(self, key: tuple[slice, slice, slice]) -> NDArray[np.float32]:
+        return self.intensity.normalise_finite(self._read(key))
+
+    def finite(self, z: int, window: Window) -> NDArray[np.bool_]:
+        """Return where part of a slice has grey values that are finite."""
+        y0, y1, x0, x1 = window
+        return np.isfinite(self._read((slice(z, z + 1), slice(y0, y1), slice(x0, x1)))[0])
+
+    def _read(self, key: tuple[slice, slice, slice]) -> NDArray[Any]:
         z, y, x = key
         wanted = range(*z.indices(self.shape[0]))
         plane_bytes = self.shape[1] * self.shape[2] * self._volume.dtype.itemsize
         if len(wanted) * plane_bytes > CACHE_BYTES:
-            return self.intensity.normalise_finite(np.asarray(self._volume.data[key]))
+            return np.asarray(self._volume.data[key])
         missing = [place for place in wanted if place not in self._kept]
         if missing:
             first, last = min(missing), max(missing) + 1
@@ -47,4 +56,4 @@ class Planes:
             self._kept = {place: self._kept[place] for place in {*near, *(set(wanted) & set(self._kept))}}
             block = np.asarray(self._volume.data[first:last])
             self._kept.update((first + number, plane.copy()) for number, plane in enumerate(block))
-        return self.intensity.normalise_finite(np.stack([self._kept[place][y, x] for place in wanted]))
+        return np.stack([self._kept[place][y, x] for place in wanted])

@@ -124,7 +124,9 @@ class Teacher:
                 if tile not in seen.done:
                     y0, y1, x0, x1 = tile
                     features = self._tile(seen.classifier.settings, seen.z, tile, keep=keep)
-                    seen.probability[y0:y1, x0:x1] = seen.classifier.crack_probability(features)
+                    found = seen.classifier.crack_probability(features)
+                    found[~self.planes().finite(seen.z, tile)] = 0  # as in a volume run
+                    seen.probability[y0:y1, x0:x1] = found
                     seen.done.add(tile)
 
     def least_sure(
