@@ -146,6 +146,33 @@ def test_each_layer_has_its_own(open_cracks: Callable, tomogram: np.ndarray, qtb
     assert "slice 3 are back" in dock.ui.status.text()
 
 
+def test_scribbles_that_cannot_be_written_are_not_lost(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="first")
+    viewer.add_image(tomogram[:4], name="second")
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("first"))
+    place = tmp_path / "no folder"
+    place.touch()  # nothing can be written below it
+    dock.ui.output.setText(str(place / "cracks.ome.zarr"))
+    dock.ui.output.editingFinished.emit()
+    qtbot.waitUntil(lambda: getattr(dock.scribbling.brushes.store, "path", place).parent == place, timeout=10_000)
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("second"))
+    assert "cannot be written" in dock.ui.status.text()
+    _ready(qtbot, dock)
+    assert dock.scribbling.store is None
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("first"))
+    qtbot.waitUntil(lambda: "slice 3 are back" in dock.ui.status.text(), timeout=10_000)
+    assert dock.scribbling.store.labelled_slices() == (3,)
+    place.unlink()
+    dock.scribbling.end()
+    assert (place / "cracks.scribbles.zarr" / "c" / "3").exists()
+
+
 def test_strokes_made_while_another_output_is_looked_at_stay(
     open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

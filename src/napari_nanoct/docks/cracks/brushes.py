@@ -34,6 +34,7 @@ class Brushes:
         self.viewer = viewer
         self.store: ScribbleStore | None = None
         self.layer: Labels | None = None
+        self.unsaved: list[ScribbleStore] = []  # let go of, and could not be written
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -85,13 +86,21 @@ class Brushes:
         return next((z for z in after if self.store.version(z) != before.get(z)), None)
 
     def let_go(self) -> None:
-        """Forget store and layer; what was painted goes to disk, and the layer from the viewer."""
+        """Forget store and layer; what was painted goes to disk, and the layer from the viewer.
+
+        Raises
+        ------
+        UserError
+            If it cannot be written; the store is then among the unsaved ones.
+        """
         store, layer = self.store, self.layer
         self.store = self.layer = None
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
         if store is not None:
+            self.unsaved.append(store)
             store.flush()
+            self.unsaved.remove(store)
 
 
 def check_volume(image: Image | None, shape: tuple[int, ...]) -> None:

@@ -92,7 +92,7 @@ class Scribbling(QObject):
             elif image in self.viewer.layers and not self._stays(path):  # what was painted meanwhile counts
                 self._take(outcome.value, image)
 
-        self._opening.start(then, _open, path, volume)
+        self._opening.start(then, _open, path, volume, tuple(self.brushes.unsaved))
 
     def _stays(self, path: Path) -> bool:
         """Whether the scribbles at hand are those of a path, or the only ones there are."""
@@ -144,8 +144,9 @@ class Scribbling(QObject):
     def end(self) -> None:
         """Stop, with all that was painted on disk."""
         self._opening.cancel()
-        if self.brushes.store is not None:
-            attempt(self.brushes.store.flush)
+        for store in (self.brushes.store, *self.brushes.unsaved):
+            if store is not None:
+                attempt(store.flush)
 
     def _ask_class(self) -> None:
         name, given = QInputDialog.getText(self.ui, "Another class", "Its name, for example binder:")
@@ -154,6 +155,8 @@ class Scribbling(QObject):
 
     def _take(self, store: ScribbleStore, image: Image) -> None:
         self._forget()
+        if store in self.brushes.unsaved:
+            self.brushes.unsaved.remove(store)
         self.brushes.store, self._edits = store, store.edits
         self.ui.show_brushes(self.brushes.classes, self.brushes.colours)
         slices = store.labelled_slices()
@@ -193,7 +196,11 @@ class Scribbling(QObject):
             self.brushes.layer = None  # the store keeps what was painted; the next brush shows it again
 
 
-def _open(path: Path, volume: Volume, cancel: CancelToken) -> ScribbleStore:
-    store = open_scribbles(path, volume)
+def _open(path: Path, volume: Volume, unsaved: tuple[ScribbleStore, ...], cancel: CancelToken) -> ScribbleStore:
+    from napari_nanoct.volumes import fingerprint
+
+    mark = fingerprint(volume) if unsaved else ""
+    mine = (store for store in unsaved if store.fingerprint == mark and (store.path == path or not path.exists()))
+    found = next(mine, None) or open_scribbles(path, volume)
     cancel.check()
-    return store
+    return found
