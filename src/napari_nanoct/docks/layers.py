@@ -196,10 +196,10 @@ def current_slice(layer: Image, dims: Dims, depth: int) -> int:
         If the view does not show (y, x) or (x, y), or the slice lies outside the layer.
     """
     if dims.ndisplay != 2:
-        raise UserError("The preview needs the 2D view: press the cube button below the layer list.")
+        raise UserError("No slice is in view in 3D: press the cube button below the layer list for the 2D view.")
     if set(dims.order[-2:]) != {dims.ndim - 2, dims.ndim - 1}:
         raise UserError(
-            "The preview shows slices (y, x): press the roll button below the layers until z has the slider."
+            "The view shows no slice (y, x): press the roll button below the layers until z has the slider."
         )
     if layer.ndim == 2:
         return 0

@@ -137,8 +137,11 @@ def test_one_class_alone_is_one_sentence(open_cracks: Callable, cracked: tuple, 
     dock.next_slice()
     qtbot.waitUntil(lambda: "All scribbles are “crack”" in dock.ui.status.text(), timeout=LONG)
     viewer.dims.ndisplay = 3
-    dock.live.switch(True)
-    assert "2D view" in dock.ui.status.text()
+    for act in (lambda: dock.live.switch(True), dock.propose, dock.next_slice, dock.measures.compare):
+        dock.ui.status.setText("")
+        act()
+        assert "2D view" in dock.ui.status.text()
+        assert "preview" not in dock.ui.status.text()
 
 
 def test_next_slice(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:
