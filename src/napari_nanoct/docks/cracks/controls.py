@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeySequence, QPixmap, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -68,8 +70,29 @@ class CrackControls(RunControls):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self._run())
         layout.addWidget(self.status)
+        self._listen()
         self.setMinimumWidth(320)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # the table takes what there is
+
+    def _listen(self) -> None:
+        """Let the keys work whichever tab is shown: on a hidden page a button does not hear a shortcut of its own."""
+        buttons = {
+            "Alt+R": self.propose,
+            "Alt+0": self.erase,
+            "Alt+Z": self.undo,
+            "Alt+N": self.next,
+            "Alt+I": self.live,
+            "Alt+O": self.probability,
+        }
+        for keys, button in buttons.items():
+            QShortcut(QKeySequence(keys), self).activated.connect(button.click)
+        for number in range(1, 10):
+            QShortcut(QKeySequence(f"Alt+{number}"), self).activated.connect(partial(self._click_brush, number))
+
+    def _click_brush(self, number: int) -> None:
+        button = self.classes.button(number)
+        if button is not None:
+            button.click()
 
     def _segment(self) -> QWidget:
         page = QWidget()
@@ -81,9 +104,8 @@ class CrackControls(RunControls):
     def _proposal(self) -> QWidget:
         self.propose = QPushButton("Propose")
         self.propose.setToolTip(
-            "Find clear cracks without a label, around the slice in view if the volume is large (Alt+P)"
+            "Find clear cracks without a label, around the slice in view if the volume is large (Alt+R)"
         )
-        self.propose.setShortcut("Alt+P")
         self.sensitivity = QSlider(Qt.Orientation.Horizontal)
         self.sensitivity.setRange(0, 100)
         self.sensitivity.setValue(50)
@@ -102,15 +124,13 @@ class CrackControls(RunControls):
         self.add_class.setMaximumWidth(32)
         self.add_class.setToolTip("Add a class by its name, for example binder")
         self.classes = QButtonGroup()
-        self.erase = _button("Erase", "Erase scribbles (Alt+0)", "Alt+0")
-        self.undo = _button("Undo", "Take the last stroke back, on whichever slice it is (Alt+Z)", "Alt+Z")
-        self.next = _button("Next slice", "Go to the slice where the classifier is least sure (Alt+N)", "Alt+N")
+        self.erase = _button("Erase", "Erase scribbles (Alt+0)")
+        self.undo = _button("Undo", "Take the last stroke back, on whichever slice it is (Alt+Z)")
+        self.next = _button("Next slice", "Go to the slice where the classifier is least sure (Alt+N)")
         self.live = QCheckBox("Live preview")
-        self.live.setToolTip("After every stroke learn from all scribbles and show the slice in view (Alt+L)")
-        self.live.setShortcut("Alt+L")
+        self.live.setToolTip("After every stroke learn from all scribbles and show the slice in view (Alt+I)")
         self.probability = QCheckBox("Probability")
         self.probability.setToolTip("Show the probability of a crack in colours over the slice (Alt+O)")
-        self.probability.setShortcut("Alt+O")
         self.probability.setChecked(True)
         self.high, self.low = _share(HIGH), _share(LOW)
         self.high.setToolTip("A crack must reach this probability somewhere")
@@ -184,8 +204,7 @@ class CrackControls(RunControls):
             self._brush_grid.removeWidget(button)
             button.deleteLater()
         for number, (name, colour) in enumerate(zip(names, colours, strict=True), 1):
-            keys = f"Alt+{number}" if number < 10 else ""
-            button = _button(name, f"Paint voxels that are {name}" + (f" ({keys})" if keys else ""), keys)
+            button = _button(name, f"Paint voxels that are {name}" + (f" (Alt+{number})" if number < 10 else ""))
             button.setCheckable(True)
             button.setIcon(_patch(colour))
             self._brush_grid.addWidget(button, (number - 1) // 3, (number - 1) % 3)
@@ -199,11 +218,9 @@ class CrackControls(RunControls):
         self.copy.setEnabled(not busy)
 
 
-def _button(text: str, tip: str, keys: str) -> QPushButton:
+def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
-    if keys:
-        button.setShortcut(keys)
     return button
 
 
