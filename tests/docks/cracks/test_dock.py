@@ -84,6 +84,19 @@ def test_proposal(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:
     dock.ui.propose.click()  # another one takes the place of the first
     qtbot.waitUntil(lambda: dock.measures.shown is not None and dock.measures.shown.layer is not layer, timeout=LONG)
     assert [x.name for x in viewer.layers] == ["scan", "scan proposed cracks"]
+    edited = viewer.layers["scan proposed cracks"]
+    edited.data_setitem((np.array([3]), np.array([3]), np.array([3])), 1)
+    for _ in range(2):  # but not of one that was edited
+        before = dock.measures.shown
+        dock.ui.propose.click()
+        qtbot.waitUntil(lambda before=before: dock.measures.shown not in (None, before), timeout=LONG)
+        names = sorted(x.name for x in viewer.layers)
+        assert names == ["scan", "scan proposed cracks", "scan proposed cracks [1]"]
+        assert edited in viewer.layers
+    image.data = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    dock.ui.propose.click()
+    qtbot.waitUntil(lambda: "No clear cracks" in dock.ui.status.text(), timeout=LONG)
+    assert len(viewer.layers) == 3
 
 
 def test_proposal_around_the_view_of_a_large_volume(

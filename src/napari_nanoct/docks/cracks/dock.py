@@ -16,7 +16,7 @@ from napari_nanoct.docks.cracks.controls import CLASSIFIER, MEASURE
 from napari_nanoct.docks.cracks.measures import Measures
 from napari_nanoct.docks.cracks.overlay import view_window
 from napari_nanoct.docks.cracks.preview import LivePreview, Look
-from napari_nanoct.docks.cracks.proposal import Proposed, propose_near
+from napari_nanoct.docks.cracks.proposal import PROPOSED, Proposed, is_proposal, mark, propose_near
 from napari_nanoct.docks.cracks.run import SegmentRun
 from napari_nanoct.docks.cracks.scribbling import Scribbling
 from napari_nanoct.docks.cracks.teacher import Teacher
@@ -139,13 +139,13 @@ class CracksDock(QWidget):
 
     def _show_proposal(self, found: Proposed, request: Request, image: Image) -> None:
         self.ui.status.setText(found.message)
-        name = f"{image.name} proposed cracks"
-        for layer in [layer for layer in self.viewer.layers if layer.name == name]:
-            self.viewer.layers.remove(layer)
         if not found.clear:
             return
+        name = f"{image.name} proposed cracks"
+        for layer in [layer for layer in self.viewer.layers if is_proposal(layer, name)]:
+            self.viewer.layers.remove(layer)
         place = layers.placement(found.volume.geometry, 3)
-        layer = self._add_labels(found.labels, image, name=name, **place)
+        layer = self._add_labels(found.labels, image, name=name, metadata={PROPOSED: mark(found.labels)}, **place)
         self.measures.measure_layer(layer, replace(request, volume=found.volume), after=found.message)
 
     def _segmented(self, image: Image, request: Request, found: tuple[Any, dict[str, Any]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,15 @@ from napari_nanoct.docks.cracks.controls import EVERYWHERE
 from napari_nanoct.volumes import Volume
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_nanoct.docks.cracks.choices import Request
     from napari_nanoct.docks.cracks.overlay import Window
     from napari_nanoct.jobs import CancelToken
+
+PROPOSED = "nanoct proposal"
+"""Key in the metadata of a layer that shows a proposal: the `mark` of its labels as they were proposed."""
 
 Part = tuple[slice, slice, slice]
 
@@ -72,6 +78,17 @@ def propose_near(request: Request, z: int, window: Window, cancel: CancelToken) 
     cancel.check()
     where = "" if volume is whole else f" (In {' × '.join(map(str, volume.shape))} voxels around the slice in view.)"
     return Proposed(found.labels, volume, found.clear, found.message + where)
+
+
+def mark(labels: NDArray[np.int32]) -> int:
+    """Return a number that tells whether labels have been edited since."""
+    return zlib.crc32(labels.tobytes())
+
+
+def is_proposal(layer: Layer, name: str) -> bool:
+    """Whether a layer shows a proposal of this name that nobody has edited: another one may take its place."""
+    named = re.fullmatch(rf"{re.escape(name)}( \[\d+\])?", layer.name)
+    return bool(named) and PROPOSED in layer.metadata and layer.metadata[PROPOSED] == mark(np.asarray(layer.data))
 
 
 def near(shape: tuple[int, int, int], middle: tuple[int, int, int]) -> Part:
