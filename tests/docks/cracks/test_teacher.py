@@ -131,11 +131,30 @@ def test_next_slice_is_where_something_new_is(scribbled: tuple, cracked: tuple) 
     grey = cracked[0].copy()
     grey[6, :, 26:34] -= 200  # neither crack nor background
     teacher = Teacher(open_volume(grey))
-    assert abs(teacher.least_sure(store, None, (0, 48, 0, 56), CancelToken()) - 6) <= 1
+    assert abs(teacher.least_sure(store, None, (0, 48, 0, 56), None, CancelToken()) - 6) <= 1
     for z in range(SHAPE[0]):
         store[z, 0, 0] = 3
     with pytest.raises(UserError, match="Every slice"):
-        teacher.least_sure(store, None, (0, 48, 0, 56), CancelToken())
+        teacher.least_sure(store, None, (0, 48, 0, 56), None, CancelToken())
+
+
+def test_next_slice_is_judged_inside_the_mask(scribbled: tuple, cracked: tuple) -> None:
+    _, store = scribbled
+    grey = cracked[0].copy()
+    grey[6, :, 26:34] -= 200  # neither crack nor background, but outside the mask
+    grey[10, 20:28, 40:50] -= 200
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[:, :, 36:] = 1
+    teacher = Teacher(open_volume(grey))
+    assert abs(teacher.least_sure(store, None, (0, 48, 0, 56), open_volume(mask), CancelToken()) - 10) <= 1
+    with pytest.raises(UserError, match="inside the mask"):
+        teacher.least_sure(store, None, (0, 48, 0, 30), open_volume(mask), CancelToken())
+
+
+def test_a_part_has_the_range_of_the_whole(cracked: tuple) -> None:
+    whole = open_volume(cracked[0])
+    part = Teacher(open_volume(cracked[0][:4, :, 30:]), whole=whole)
+    assert part.planes().intensity == Teacher(whole).planes().intensity
 
 
 def test_work_stops_when_it_is_cancelled(scribbled: tuple) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_nanoct.cracks.blocks import Pieces, Rule
+from napari_nanoct.cracks.probability import SMALLEST
 from napari_nanoct.cracks.scribbles import ScribbleStore
 from napari_nanoct.docks.cracks.overlay import tiles
 from napari_nanoct.docks.cracks.proposal import Part, cropped
@@ -84,13 +86,18 @@ def compare(
         raise UserError("No scribble lies in what would be compared; paint some cracks and some background there.")
     enhanced = cropped(request.volume, part)
     layers = {ORIGINAL: surrounding(request.original, enhanced), ENHANCED: enhanced}
+    wholes = {ORIGINAL: request.original, ENHANCED: request.volume}
     names = iter(layers)
+    mask = None if isinstance(request.mask, str) else np.asarray(request.mask.data[part]) > 0
 
     def find(volume: Volume, scribbles: NDArray[np.uint8]) -> NDArray[np.bool_]:
         name = next(names)
-        return found_in(
-            volume, scribbles, store.classes, (request.low, request.high), lambda done: say(f"{name}: {done}"), cancel
-        )
+        inside = None if mask is None else on_grid(mask, enhanced.geometry, volume.geometry, volume.shape)
+        memory = ScribbleStore(Path(), volume.shape, store.classes)
+        for labelled in np.flatnonzero(scribbles.any(axis=(1, 2))):
+            memory[int(labelled)] = scribbles[labelled]
+        teacher, rule = Teacher(volume, whole=wholes[name]), Rule(request.low, request.high, SMALLEST)
+        return found_in(teacher, memory, inside, rule, lambda done: say(f"{name}: {done}"), cancel)
 
     known: dict[str, Any] = {}
     if truth is not None:
@@ -109,25 +116,24 @@ def compare(
 
 
 def found_in(
-    volume: Volume,
-    scribbles: NDArray[np.uint8],
-    classes: tuple[str, ...],
-    thresholds: tuple[float, float],
+    teacher: Teacher,
+    store: ScribbleStore,
+    mask: NDArray[np.bool_] | None,
+    rule: Rule,
     say: Callable[[str], None],
     cancel: CancelToken,
 ) -> NDArray[np.bool_]:
-    """Learn from scribbles on a volume's grid and return its cracks (z, y, x), by hysteresis between two thresholds."""
-    from skimage.filters import apply_hysteresis_threshold
-
-    teacher, memory = Teacher(volume), ScribbleStore(Path(), volume.shape, classes)
-    for labelled in np.flatnonzero(scribbles.any(axis=(1, 2))):
-        memory[int(labelled)] = scribbles[labelled]
-    classifier = teacher.learn(memory, cancel)
-    probability = np.zeros(volume.shape, np.float32)
+    """Learn from scribbles on a volume's grid and return its cracks (z, y, x), as a volume run finds them."""
+    classifier = teacher.learn(store, cancel)
+    probability = np.zeros(teacher.volume.shape, np.float32)
     for z, plane in enumerate(probability):
         say(f"slice {z + 1} of {len(probability)}")
         teacher.fill(Slice(z, classifier, plane), tiles((0, plane.shape[0], 0, plane.shape[1])), cancel, keep=False)
-    return apply_hysteresis_threshold(probability, *thresholds)
+    if mask is not None:
+        probability[~mask] = 0
+    pieces = Pieces(rule)
+    labels = pieces.add(probability)
+    return np.asarray(pieces.numbers()[labels] > 0)
 
 
 def surrounding(volume: Volume, other: Volume) -> Volume:

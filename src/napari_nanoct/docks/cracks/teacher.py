@@ -54,11 +54,14 @@ class Teacher:
         Of the layer.
     model_sha256 : str
         Of the network that made it, for the classifier's record.
+    whole : Volume, optional
+        What the volume is a part of: its range of grey values counts.
     """
 
-    def __init__(self, volume: Volume, model_sha256: str = "") -> None:
+    def __init__(self, volume: Volume, model_sha256: str = "", whole: Volume | None = None) -> None:
         self.volume = volume
         self.model_sha256 = model_sha256
+        self._whole = whole or volume
         self._lock = threading.Lock()
         self._planes: Planes | None = None
         self._features: OrderedDict[tuple[FeatureSettings, int, Window], NDArray[np.float32]] = OrderedDict()
@@ -130,17 +133,22 @@ class Teacher:
                     seen.done.add(tile)
 
     def least_sure(
-        self, store: ScribbleStore | None, loaded: CrackClassifier | None, window: Window, cancel: CancelToken
+        self,
+        store: ScribbleStore | None,
+        loaded: CrackClassifier | None,
+        window: Window,
+        mask: Volume | None,
+        cancel: CancelToken,
     ) -> int:
         """Return the slice without scribbles where the classifier wavers most between its two best classes.
 
         Slices spread evenly over the depth are tried, each in the tiles nearest to the middle of `window`; of their
-        voxels the least sure twentieth counts, for most of any slice is plain.
+        voxels in the mask the least sure twentieth counts, for most of any slice is plain.
 
         Raises
         ------
         UserError
-            If every slice has scribbles.
+            If every slice has scribbles, or none that is tried a voxel in the mask.
         """
         classifier = self.classifier(store, loaded, cancel)
         with self._lock:
@@ -156,9 +164,19 @@ class Teacher:
                     cancel.check()
                     features = self._tile(classifier.settings, z, tile, keep=False)
                     second, first = np.sort(classifier.probabilities(features), axis=0)[-2:]
-                    found.append((second / first).ravel())
+                    y0, y1, x0, x1 = tile
+                    inside = self.planes().finite(z, tile)
+                    if mask is not None:
+                        inside &= np.asarray(mask.data[z, y0:y1, x0:x1]) > 0
+                    found.append((second / first)[inside])
                 doubt = np.sort(np.concatenate(found))
-                doubts[z] = float(doubt[-max(1, len(doubt) // 20) :].mean())
+                if len(doubt):
+                    doubts[z] = float(doubt[-max(1, len(doubt) // 20) :].mean())
+            if not doubts:
+                raise UserError(
+                    f"No slice of “{self.volume.name}” that was tried has values inside the mask in the middle of the "
+                    "view; move the view, or choose another one for “Inside”."
+                )
             return max(doubts, key=lambda z: doubts[z])
 
     def planes(self) -> Planes:
@@ -166,7 +184,7 @@ class Teacher:
         from napari_nanoct.volumes import intensity_range
 
         if self._planes is None:
-            self._planes = Planes(self.volume, intensity_range(self.volume))
+            self._planes = Planes(self.volume, intensity_range(self._whole))
         return self._planes
 
     def _sample(
