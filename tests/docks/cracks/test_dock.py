@@ -155,8 +155,6 @@ def test_volume_by_the_classifier(
     _write_to(dock, output)
     _scribble(qtbot, dock, cracked[1])
     dock.ui.method.setCurrentIndex(dock.ui.method.findData("classifier"))
-    dock.ui.high.setValue(0.7)
-    dock.ui.low.setValue(0.5)  # after a few strokes that nobody corrected a lower one leaks
     layer = _run(qtbot, dock)
     finest = layer.data[0] if layer.multiscale else layer.data
     labels = np.asarray(finest)
@@ -178,7 +176,8 @@ def test_the_run_is_the_preview(open_cracks: Callable, cracked: tuple, tmp_path:
     _write_to(dock, tmp_path / "cracks.ome.zarr")
     _scribble(qtbot, dock, cracked[1])
     dock.ui.inside.setCurrentIndex(dock.ui.inside.findText("everywhere"))
-    dock.ui.low.setValue(0.5)  # without hysteresis, which connects in 2-D here and in 3-D there
+    for field in (dock.ui.low, dock.ui.high):
+        field.setValue(0.5)  # without hysteresis, which connects in 2-D here and in 3-D there
     viewer.dims.set_current_step(0, 12)
     dock.ui.live.click()
     qtbot.waitUntil(lambda: "% crack." in dock.ui.status.text(), timeout=LONG)
