@@ -41,6 +41,7 @@ def grains(seed: int) -> np.ndarray:
 
 
 FINE = grains(0)
+AMOUNTS = (("long", 0.02), ("short", 0.1))
 
 
 def saved(folder: Path, name: str, data: np.ndarray, voxel: float | None) -> Volume:
@@ -150,6 +151,16 @@ def test_what_does_not_go_together_is_refused(low: Volume, high: Volume, tmp_pat
         paired(low, saved(tmp_path, "negative", 1 - FINE, 20.0))
     with pytest.raises(UserError, match="do not overlap along z"):
         paired(low, replace(high, geometry=Geometry((20.0,) * 3, (9000.0, 0.0, 0.0), "nanometer")))
+
+
+def test_a_long_and_a_short_exposure_are_told_apart(tmp_path: Path) -> None:
+    fine = FINE[4:8, :160, :160]
+    noise = np.random.default_rng(3).normal(0, 1, (2, *fine.shape)).astype(np.float32)
+    long, short = (saved(tmp_path, name, fine + amount * noise[n], None) for n, (name, amount) in enumerate(AMOUNTS))
+    assert len(paired(short, long, factor=1).project.matches) == 4
+    with pytest.raises(UserError, match=r"None of 4 .* short is clearly noisier than long .* exchange them"):
+        paired(long, short, factor=1)
+    assert len(paired(long, short, method="halves").project.matches) == 4
 
 
 @pytest.mark.parametrize(("value", "reason"), [(7.0, "is constant"), (np.nan, "has no finite grey value")])

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_nanoct.training.masked import Picture, reduced
-from napari_nanoct.training.pairs import grey_match, resampled, trusted
+from napari_nanoct.training.pairs import grey_match, noisier, resampled, trusted
 from napari_nanoct.training.register import Similarity
 
 
@@ -72,3 +72,27 @@ def test_a_flat_place_is_not_taken_for_a_misplaced_one(high: Picture) -> None:
     flat[:, :96] = 0.5
     low = reduced(flat, 2) + np.random.default_rng(1).normal(0, 0.05, (96, 96)).astype(np.float32)
     assert trusted(low, flat, 2)[1][8:-8, 8:-8].mean() > 0.99
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("noise", [0.1, 0.2])
+@pytest.mark.parametrize("blur", [0.0, 0.7, 1.0, 2.5])
+def test_only_a_noisier_target_that_is_no_sharper_is_the_wrong_way_round(
+    factor: int, noise: float, blur: float
+) -> None:
+    random = np.random.default_rng(2)
+    grains = gaussian_filter(random.normal(size=(384, 384)), 5 * factor) > 0  # edges, and flat between them
+    sharp = gaussian_filter(np.where(grains, 0.75, 0.25), 0.7).astype(np.float32)
+    usable = np.ones((384 // factor,) * 2, bool)
+
+    def noisy(image: Picture, amount: float) -> Picture:
+        return image + amount * random.standard_normal(image.shape).astype(np.float32)
+
+    coarse = reduced(sharp, factor)
+    # out of focus, or smoothed after its reconstruction: noise of the finest kind is in the target alone
+    focus, smooth = noisy(gaussian_filter(coarse, blur), noise), gaussian_filter(noisy(coarse, noise), blur)
+    for low in (focus, smooth):
+        assert not noisier(low, noisy(sharp, noise / 2), usable, factor)
+    assert not noisier(coarse, sharp, usable, factor)
+    assert noisier(noisy(coarse, noise / 5), noisy(gaussian_filter(sharp, blur), factor * noise), usable, factor)
+    assert not noisier(coarse, noisy(sharp, noise), ~usable, factor)

@@ -187,7 +187,7 @@ def _judged(found: Found, low: Scan, high: Scan, placement: Placement) -> Match:
         If it does not agree, or little of it can be learnt from.
     """
     from napari_nanoct.training.masked import reduced
-    from napari_nanoct.training.pairs import grey_match, resampled, trusted
+    from napari_nanoct.training.pairs import grey_match, noisier, resampled, trusted
 
     fixed, slab = low.slice(found.z), high.slab(found.position, placement.slice_ratio)
     assert slab is not None
@@ -201,7 +201,8 @@ def _judged(found: Found, low: Scan, high: Scan, placement: Placement) -> Match:
         gain, offset = grey_match(fixed, reduced(target, placement.factor))
     except ValueError:
         raise PairRefused(f"{where} meets a constant part of {high.volume.name}; choose another slice.") from None
-    quality, usable = trusted(fixed, gain * target + offset, placement.factor)
+    target = gain * target + offset
+    quality, usable = trusted(fixed, target, placement.factor)
     match = replace(match, gain=gain, offset=offset, quality=round(quality, 4), usable=round(float(usable.mean()), 4))
     if gain < 0 and quality > -CERTAIN and found.agreement < -CERTAIN:
         raise PairRefused(f"{where} and {high.volume.name} have inverted contrast; give scans of one contrast.", match)
@@ -213,6 +214,12 @@ def _judged(found: Found, low: Scan, high: Scan, placement: Placement) -> Match:
         )
     if usable.sum() < LEAST_AREA:
         raise PairRefused(f"{where} agrees with {high.volume.name} in too few places; choose another slice.", match)
+    if noisier(fixed, target, usable, placement.factor):
+        raise PairRefused(
+            f"{high.volume.name} is clearly noisier than {low.volume.name} at slice {found.z}, and no sharper: the two"
+            " seem to be swapped; exchange them.",
+            match,
+        )
     return match
 
 

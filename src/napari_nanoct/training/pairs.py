@@ -14,6 +14,14 @@ from napari_nanoct.training.register import Similarity
 AGREES = 0.5
 """Local correlation from which a place can be learnt from."""
 
+FINE = 0.7, 1.4
+"""Standard deviations, in low-resolution pixels, of the blurs between which noise is looked at: smoothing after the
+reconstruction leaves something there, and so does the structure of a sharp slice."""
+
+NOISIER, NOISE, SHARPER = 1.5, 0.005, 1.1
+"""How many times noisier a target is than its input where the two are swapped, the least noise between the blurs that
+counts, and by how much what both show must be stronger in a target that is sharper and so may be noisier."""
+
 
 @dataclass(frozen=True, eq=False)
 class SlicePair:
@@ -104,3 +112,26 @@ def trusted(low: Picture, target: Picture, factor: int) -> tuple[float, NDArray[
     coarse = reduced(target, factor)
     quality, local = agreement(low, coarse)
     return quality, np.nan_to_num(local, nan=-1.0) >= AGREES
+
+
+def noisier(low: Picture, target: Picture, usable: NDArray[np.bool_], factor: int) -> bool:
+    """Whether a target is clearly noisier than its input and no sharper, so that the two seem to be swapped.
+
+    Noise is the median deviation of what is finer than about four pixels; median, as structure lies along edges. What
+    both show there is stronger in the sharper of them, which a regression of one on the other tells.
+
+    Parameters
+    ----------
+    low, target : ndarray
+        As in :func:`trusted`, in one grey scale of range 0 to 1.
+    usable : ndarray of bool
+        Where to look.
+    """
+    one, other = (smoothed(image, FINE[0]) - smoothed(image, FINE[1]) for image in (low, reduced(target, factor)))
+    use = usable & np.isfinite(one) & np.isfinite(other)
+    if not use.any():
+        return False
+    before, after = one[use], other[use]
+    noise, noise_after = (1.4826 * float(np.median(np.abs(values))) for values in (before, after))
+    common, power = float(before @ after), float(before @ before)
+    return noise_after > max(NOISIER * noise, NOISE) and common < SHARPER * power
