@@ -91,6 +91,11 @@ def test_from_two_volumes_to_arrays_by_way_of_a_file(low: Volume, high: Volume, 
     grey = IntensityRange(*result.project.low.range).normalise(30000 * (true + 0.5))
     assert pair.usable.mean() > 0.9
     assert np.sqrt(np.mean((pair.high - grey)[used] ** 2)) < 0.02
+    first, *others = load_project(tmp_path / "pairs.json").matches
+    y, x = first.similarity.centre_high
+    moved = replace(first, similarity=replace(first.similarity, centre_high=(y, x + 30)))
+    with pytest.raises(UserError, match=r"Slice 2 of .*low\.npy and its place .* pair anew"):
+        load_pairs(replace(result.project, matches=(moved, *others)))
     picture = overlay(pair)
     assert picture.shape == (80, 80, 3)
     assert picture[40, 40].max() > picture[0, 0].max()

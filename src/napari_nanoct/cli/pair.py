@@ -128,14 +128,14 @@ def print_table(result: Paired) -> None:
 
 def save_overlays(result: Paired, folder: Path) -> None:
     """Write one PNG a pair: LOW in magenta, HIGH in green, dark where it is not learnt from."""
-    from dataclasses import replace
-
     from PIL import Image
 
-    from napari_nanoct.finetune.pairing import load_pairs, overlay
+    from napari_nanoct.finetune.pairing import open_scans, overlay, slice_pair
 
     folder.mkdir(parents=True, exist_ok=True)
+    scans = open_scans(result.project)
     refused = tuple(refusal.match for refusal in result.refusals if refusal.match)
     for matches, word in ((result.project.matches, ""), (refused, "-left-out")):
-        for pair in load_pairs(replace(result.project, matches=matches)):
-            Image.fromarray(overlay(pair)).save(folder / f"slice-{pair.low_slice:05}{word}.png")
+        for match in matches:
+            picture = overlay(slice_pair(result.project, match, *scans))
+            Image.fromarray(picture).save(folder / f"slice-{match.low_slice:05}{word}.png")

@@ -25,6 +25,9 @@ LEAST_AREA = 32 * 32
 ALIKE = 0.2
 """Agreement from which noisy slices without registration are taken to show the same thing."""
 
+WORSE = 0.02
+"""How much less a pair may agree when it is read than when it was found: places are kept to some digits."""
+
 
 class PairRefused(UserError):
     """A slice that is not taken: the reason, and where it was looked for if it came that far."""
@@ -139,19 +142,42 @@ def source(volume: Volume, grey: IntensityRange) -> Source:
 
 def slice_pair(project: Project, match: Match, low: Scan, high: Scan | None) -> SlicePair:
     """Read a slice and its target; ``high`` is the second volume of the project, where it has one."""
+    return _read(project, match, low, high)[0]
+
+
+def agreeing_pair(project: Project, match: Match, low: Scan, high: Scan | None) -> SlicePair:
+    """Read a slice and its target, to learn from.
+
+    Raises
+    ------
+    UserError
+        If they do not show the same thing, as after a change of the file of pairs.
+    """
+    pair, quality = _read(project, match, low, high)
+    if project.high and quality < min(CERTAIN, match.quality) - WORSE:
+        raise UserError(
+            f"Slice {match.low_slice} of {project.low.path} and its place in {project.high.path} do not show the same"
+            f" thing (agreement {quality:.2f}, at least {CERTAIN} is needed): the file of pairs was changed; pair anew."
+        )
+    return pair
+
+
+def _read(project: Project, match: Match, low: Scan, high: Scan | None) -> tuple[SlicePair, float]:
+    """Read a slice and its target, and tell how well they agree where they were registered, else 1."""
+    quality = 1.0
     fixed = low.slice(match.low_slice)
     if project.method == "pairs":
         assert high is not None
         assert project.high is not None
         ratio = _slice_ratio(project.low, project.high)
-        target, usable = _target(match, fixed, high, ratio, project.factor)
+        target, usable, quality = _target(match, fixed, high, ratio, project.factor)
     else:
         other = high or low
         target = other.slice(round(match.high_slice))
         usable = np.isfinite(fixed) & np.isfinite(target)
     usable &= allowed(project.regions, match.low_slice, usable.shape)
     given = low.range.normalise_finite(np.asarray(low.volume.data[match.low_slice]))
-    return SlicePair(given, np.nan_to_num(target, nan=0.0), usable, match.low_slice)
+    return SlicePair(given, np.nan_to_num(target, nan=0.0), usable, match.low_slice), quality
 
 
 def allowed(regions: tuple[Region, ...], z: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -167,15 +193,16 @@ def allowed(regions: tuple[Region, ...], z: int, shape: tuple[int, ...]) -> NDAr
 
 def _target(
     match: Match, fixed: Picture, high: Scan, slice_ratio: float, factor: int
-) -> tuple[Picture, NDArray[np.bool_]]:
+) -> tuple[Picture, NDArray[np.bool_], float]:
     from napari_nanoct.training.pairs import resampled, trusted
 
     slab = high.slab(match.high_slice, slice_ratio)
     shape = (fixed.shape[0], fixed.shape[1])
     if slab is None:
-        return np.full([factor * extent for extent in shape], np.nan, np.float32), np.zeros(shape, bool)
-    target = match.gain * resampled(slab, match.similarity, shape, factor) + match.offset
-    return target.astype(np.float32), trusted(fixed, target.astype(np.float32), factor)[1]
+        return np.full([factor * extent for extent in shape], np.nan, np.float32), np.zeros(shape, bool), 0.0
+    target = (match.gain * resampled(slab, match.similarity, shape, factor) + match.offset).astype(np.float32)
+    quality, usable = trusted(fixed, target, factor)
+    return target, usable, quality
 
 
 def _judged(found: Found, low: Scan, high: Scan, placement: Placement) -> Match:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune.matching import (
     PairRefused,
+    agreeing_pair,
     match_itself,
     match_slice,
     new_project,
@@ -36,6 +37,7 @@ __all__ = [
     "Refusal",
     "load_pairs",
     "match_slice",
+    "open_scans",
     "overlay",
     "pair_slices",
     "pair_volumes",
@@ -210,9 +212,9 @@ def load_pairs(project: Project, cancel: CancelToken | None = None) -> list[Slic
     Raises
     ------
     UserError
-        If a volume is gone, or is not the one that was paired.
+        If a volume is gone, or is not the one that was paired, or a slice and its target do not show the same thing.
     """
-    low, high = _scan(project.low), _scan(project.high) if project.high else None
+    low, high = open_scans(project)
     pairs = []
     depth = low.volume.shape[0]
     for match in project.matches:
@@ -220,8 +222,19 @@ def load_pairs(project: Project, cancel: CancelToken | None = None) -> list[Slic
             cancel.check()
         if not 0 <= match.low_slice < depth:
             raise UserError(f"{project.low.path} has no slice {match.low_slice}, only 0 to {depth - 1}; pair anew.")
-        pairs.append(slice_pair(project, match, low, high))
+        pairs.append(agreeing_pair(project, match, low, high))
     return pairs
+
+
+def open_scans(project: Project) -> tuple[Scan, Scan | None]:
+    """Open the volumes of a project.
+
+    Raises
+    ------
+    UserError
+        If one is gone, or is not the one that was paired.
+    """
+    return _scan(project.low), _scan(project.high) if project.high else None
 
 
 def overlay(pair: SlicePair) -> NDArray[np.uint8]:
