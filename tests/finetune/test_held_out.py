@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.finetune.held_out import GAP, checked, split, window
+from napari_nanoct.finetune.held_out import GAP, checked, kept_out, split, window
 from napari_nanoct.training.pairs import SlicePair
 
 Make = Callable[..., list[SlicePair]]
@@ -37,7 +37,34 @@ def test_of_a_single_slice_a_third_is_held_out_behind_a_gap(make_pairs: Make, ax
     assert held.high.shape == tuple(2 * extent for extent in held.low.shape)
     place = (slice(None),) * axis + (slice(200, 300),)
     np.testing.assert_array_equal(held.high, pair.high[place])
-    assert "only slice" in parts.note
+    assert "the only pair, of slice 0" in parts.note
+
+
+@pytest.mark.parametrize("numbers", [range(4), range(6), range(8), range(0, 64, 2), range(0, 24, 3), [3, 4, 20, 21]])
+def test_no_neighbour_that_is_held_out_is_learnt_from(make_pairs: Make, numbers: list[int]) -> None:
+    last = max(numbers)
+    pairs = [
+        replace(pair, low_slice=z, high_slice=z + 1 if z < last or last > 21 else z - 1)
+        for pair, z in zip(make_pairs(len(numbers)), numbers, strict=True)
+    ]
+    parts = split(pairs, 32)
+    learnt, held = (
+        {z for pair in part for z in (pair.low_slice, pair.high_slice)} for part in (parts.learnt, parts.held)
+    )
+    assert not learnt & held
+    assert len(parts.held) == kept_out(len(pairs))
+    assert 4 * len(parts.learnt) >= len(pairs)
+    assert ("share a slice" in parts.note) == (len(parts.learnt) + len(parts.held) < len(pairs))
+
+
+def test_three_neighbours_are_as_a_single_slice(make_pairs: Make) -> None:
+    pairs = [
+        replace(pair, low_slice=z, high_slice=other)
+        for pair, z, other in zip(make_pairs(3, 1, 160), (0, 1, 2), (1, 2, 1), strict=True)
+    ]
+    parts = split(pairs, 32)
+    assert [pair.low_slice for pair in (*parts.learnt, *parts.held)] == [0, 0]
+    assert parts.learnt[0].low.shape[0] + parts.held[0].low.shape[0] == 160 - GAP
 
 
 def test_a_single_small_slice_is_refused(make_pairs: Make) -> None:

@@ -207,6 +207,7 @@ def test_without_a_second_volume(low: Volume, tmp_path: Path) -> None:
     assert [match.high_slice for match in neighbours.matches] == [1, 2, 3, 4, 5, 6, 7, 6]
     pair = load_pairs(neighbours)[2]
     assert np.array_equal(pair.high, load_pairs(neighbours)[3].low)
+    assert (pair.low_slice, pair.high_slice) == (2, 3)
     single = paired(saved(tmp_path, "one", coarse()[:1], None), None).project
     assert single.method == "blind-spot"
     assert single.matches[0].usable == 1

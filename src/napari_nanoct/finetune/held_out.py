@@ -78,6 +78,9 @@ def kept_out(count: int) -> int:
 def split(pairs: Sequence[SlicePair], patch: int) -> Split:
     """Hold out whole slices, about a quarter, spread over the volume; of a single slice its last third.
 
+    Nothing is learnt from a pair that shows a slice which a held-out one shows. Where that leaves out any, the last
+    slices are held out in place of spread ones, which leaves out fewer.
+
     Parameters
     ----------
     pairs : sequence of SlicePair
@@ -86,14 +89,22 @@ def split(pairs: Sequence[SlicePair], patch: int) -> Split:
     """
     pairs = sorted(pairs, key=lambda pair: pair.low_slice)
     count = len(pairs)
-    if count > 1:
-        keep = kept_out(count)
-        chosen = {int((i + 0.5) * count / keep) for i in range(keep)}
+    keep = kept_out(count)
+    spread = {int((i + 0.5) * count / keep) for i in range(keep)}
+    for chosen in (spread, set(range(count - keep, count))):
         held = tuple(pair for i, pair in enumerate(pairs) if i in chosen)
-        learnt = tuple(pair for i, pair in enumerate(pairs) if i not in chosen)
+        seen = set[int]().union(*(pair.shows for pair in held))
+        learnt = tuple(pair for pair in pairs if not pair.shows & seen)
+        if len(learnt) == count - keep:
+            break
+    if learnt:
         slices = ", ".join(str(pair.low_slice) for pair in held)
-        return Split(learnt, held, f"held out of {count} slices: number{'s' if keep > 1 else ''} {slices}")
+        note = f"held out of {count} slices: number{'s' if keep > 1 else ''} {slices}"
+        if lost := count - keep - len(learnt):
+            note += f"; {lost} more {'is' if lost == 1 else 'are'} not learnt from, as they share a slice with these"
+        return Split(learnt, held, note)
     pair = pairs[0]
+    which = "the only pair" if count == 1 else "the first pair, as all share a slice"
     # Along the longer extent of what is usable; either part gets a third at least.
     rows, columns = (np.flatnonzero(pair.usable.any(axis)) for axis in (1, 0))
     axis = 0 if rows[-1] - rows[0] >= columns[-1] - columns[0] else 1
@@ -102,10 +113,10 @@ def split(pairs: Sequence[SlicePair], patch: int) -> Split:
     border = first + round((last - first) * 2 / 3)
     if min(border - GAP - first, last - border) < patch:
         raise UserError(
-            f"the only pair, of slice {pair.low_slice}, is usable over {last - first} pixels, too few to hold a third "
-            "out; add a second pair or a larger slice"
+            f"{which}, of slice {pair.low_slice}, is usable over {last - first} pixels, too few to hold a third out; "
+            "add a second pair or a larger slice"
         )
-    note = f"held out of the only slice, {pair.low_slice}: its last third, so how far the gain carries is not known"
+    note = f"held out of {which}, of slice {pair.low_slice}: its last third, so how far the gain carries is not known"
     return Split((_part(pair, axis, first, border - GAP),), (_part(pair, axis, border, last),), note)
 
 

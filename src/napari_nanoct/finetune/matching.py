@@ -177,7 +177,8 @@ def _read(project: Project, match: Match, low: Scan, high: Scan | None) -> tuple
         usable = np.isfinite(fixed) & np.isfinite(target)
     usable &= allowed(project.regions, match.low_slice, usable.shape)
     given = low.range.normalise_finite(np.asarray(low.volume.data[match.low_slice]))
-    return SlicePair(given, np.nan_to_num(target, nan=0.0), usable, match.low_slice), quality
+    other_slice = round(match.high_slice) if project.method == "neighbours" else None
+    return SlicePair(given, np.nan_to_num(target, nan=0.0), usable, match.low_slice, other_slice), quality
 
 
 def allowed(regions: tuple[Region, ...], z: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:

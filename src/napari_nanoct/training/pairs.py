@@ -38,12 +38,20 @@ class SlicePair:
         regions chosen by the user.
     low_slice : int
         Number of the slice in its volume.
+    high_slice : int or None
+        Number of the target in the same volume, where it is another slice of that.
     """
 
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     usable: NDArray[np.bool_]
     low_slice: int
+    high_slice: int | None = None
+
+    @property
+    def shows(self) -> set[int]:
+        """Slices of the low-resolution volume that can be seen in it."""
+        return {self.low_slice} if self.high_slice is None else {self.low_slice, self.high_slice}
 
 
 def resampled(high: Picture, place: Similarity, shape: tuple[int, int], factor: int) -> Picture:
