@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -153,11 +155,33 @@ def test_a_run_that_was_killed_goes_on(make_pairs: Make, tiny_parents: dict[int,
     again = replace(plan, resume=True)
     with pytest.raises(UserError, match="on other pairs"):
         list(tuning.tune(again, make_pairs(3)))
-    events = list(tuning.tune(again, pairs))
+    job = tuning.tune(again, pairs)
+    next(job)
+    with pytest.raises(UserError, match=r"mine-x1\.safetensors\.training belongs to a run that is going on"):
+        list(tuning.tune(replace(plan, overwrite=True), pairs))
+    job.close()
+    (folder / "run.json").write_text(json.dumps({"host": platform.node(), "process": 2**30, "writer": "gone"}))
+    events = list(tuning.tune(replace(again, project="renamed.json"), pairs))
     assert next(event.step for event in events if isinstance(event, Loss)) > step
     assert step < events[-1].record["steps"] <= 40
     assert events[-1].record["curve"][0][0] == step
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["log.csv", "best.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"step,loss,score,seconds\n", b"\xff\x00damaged"])
+def test_a_run_whose_files_are_damaged_is_not_continued(
+    make_pairs: Make, tiny_parents: dict[int, Path], tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    plan, pairs = settings(tiny_parents, tmp_path), make_pairs(2)
+    job = tuning.tune(plan, pairs)
+    until(job, Preview)
+    job.close()
+    path = tmp_path / "mine-x1.safetensors.training" / name
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError, match=r"training cannot be continued: .* start anew \(--overwrite\)"):
+        list(tuning.tune(replace(plan, resume=True), pairs))
+    assert path.parent.exists()
 
 
 def test_cancelling_keeps_the_best_so_far(make_pairs: Make, tiny_parents: dict[int, Path], tmp_path: Path) -> None:
@@ -193,8 +217,15 @@ def test_an_output_is_replaced_on_request_alone(
     with pytest.raises(UserError, match="exists; choose another output, or replace it"):
         list(tuning.tune(plan, pairs))
     assert Path(plan.output).read_bytes() == b"mine"
+    Path(plan.output).unlink()
+    picture = tmp_path / "mine-x1.png"
+    picture.write_bytes(b"mine, too")
+    with pytest.raises(UserError, match=r"mine-x1\.png exists; choose another output, or replace it"):
+        list(tuning.tune(plan, pairs))
+    assert picture.read_bytes() == b"mine, too"
     list(tuning.tune(replace(plan, overwrite=True), pairs))
     assert read_card(plan.output).name == "mine"
+    assert picture.read_bytes() != b"mine, too"
 
 
 def test_wrong_parents_and_places_get_a_sentence(

@@ -59,7 +59,8 @@ class TuneSettings:
     resume : bool
         Continue a run that was killed.
     overwrite : bool
-        Replace an existing output, and what a killed run left; it stays until the new one is complete.
+        Replace an existing output and the picture of its name, and what a killed run left; the output stays until the
+        new one is complete.
 
     Raises
     ------

@@ -151,17 +151,16 @@ def tune(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     task = Task(settings, pairs, method, device, cancel)
-    with writing(place.folder):
-        place.begin(settings.resume)
-    try:
-        outcome = yield from train(task, place, cancel, started)
-    except Cancelled:
-        place.end()
-        raise
-    yield Progress(outcome.steps, outcome.steps, "steps", message="comparing with the parent")
-    with writing(place.output):
-        done = yield from write_result(task, outcome, place, volumes or {}, started)
-        place.end()
+    with place.begin(settings.resume):
+        try:
+            outcome = yield from train(task, place, cancel, started)
+        except Cancelled:
+            place.end()
+            raise
+        yield Progress(outcome.steps, outcome.steps, "steps", message="comparing with the parent")
+        with writing(place.output):
+            done = yield from write_result(task, outcome, place, volumes or {}, started)
+            place.end()
     yield done
 
 
@@ -189,8 +188,8 @@ class Task:
         self.memory = Memory(self.factor, self.patch, device)
         self.own = OWN[self.factor]
         stage = Stage(settings.steps, 0.0, RATE, patch=self.patch, batch=self.own + AGAIN, warm_up=WARM_UP)
-        key = f"{self.card.sha256} {self.digest} {settings.seed}"
-        name = f"{Path(settings.project).name} {hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        # Of what is learnt from, not of what its file is called: that may be renamed before a killed run goes on.
+        name = hashlib.sha256(f"{self.card.sha256} {self.digest} {settings.seed}".encode()).hexdigest()
         recipe = Recipe(name, self.card.name, self.factor, settings.seed, (stage,))
         self.stage = stage
         self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": self.own, "replay": AGAIN}
@@ -304,18 +303,18 @@ def train(task: Task, place: Workplace, cancel: CancelToken, started: float) -> 
 
 def resumed(task: Task, place: Workplace, parent: float) -> tuple[list[Point], dict[str, Tensor]]:
     """Load the state of a killed run; return its curve and its best weights, which may be newer than its state."""
+    child = load_network(task.path)
     try:
         task.trainer.load(place.state)
-    except (UserError, SafetensorError):
+        best, curve = place.best(), place.curve(task.trainer.step)
+        child.load_state_dict(best)
+    except (UserError, SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError):
         raise UserError(
             f"{place.folder} cannot be continued: it holds a run on other pairs, from another parent or with another "
             "seed, or is damaged; continue with the same, or start anew (--overwrite)"
         ) from None
-    best = place.best()
-    child = load_network(task.path)
-    child.load_state_dict(best)
     task.trainer.best = task.judge.gain(task.judge.score(child.to(task.device)), parent)
-    return place.curve(task.trainer.step), best
+    return curve, best
 
 
 def finetune_model(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.finetune.settings import TuneSettings
-from napari_nanoct.jobs.files import whole
+from napari_nanoct.jobs.files import whole, writing
 from napari_nanoct.utsr.catalogue import user_folder
+from napari_nanoct.volumes.owner import claim, is_writing, release
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Workplace:
     Raises
     ------
     UserError
-        If the output cannot be written there, exists, or a killed run is there and not spoken of, or the reverse.
+        If the output cannot be written there, it or its picture exists, another run is at work on it, or a killed run
+        is there and not spoken of, or the reverse.
     """
 
     def __init__(self, settings: TuneSettings) -> None:
@@ -43,8 +46,8 @@ class Workplace:
         self.folder = Path(f"{settings.output}.training")
         self.preview = Path(f"{settings.output}.preview.npz")
         self.picture = self.output.with_suffix(".png")
-        self.state, self.log, self.weights = (
-            self.folder / name for name in ("state.safetensors", "log.csv", "best.safetensors")
+        self.state, self.log, self.weights, self.lock = (
+            self.folder / name for name in ("state.safetensors", "log.csv", "best.safetensors", "run.json")
         )
         if self.output.parent.resolve() == user_folder().resolve():
             self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -52,22 +55,47 @@ class Workplace:
             raise UserError(f"{self.output.parent} does not exist; make the folder, or choose another output")
         if not os.access(self.output.parent, os.W_OK):
             raise UserError(f"{self.output.parent} cannot be written to; choose another output")
-        # a killed run was allowed to replace what is there
-        allowed = settings.overwrite or (settings.resume and self.state.exists())
-        if self.output.is_dir() or (self.output.exists() and not allowed):
-            raise UserError(f"{self.output} exists; choose another output, or replace it with --overwrite")
+        self._check_free()
         if settings.resume and not self.state.exists():
             raise UserError(f"{self.folder} holds no run to continue; leave out --resume")
         if self.state.exists() and not (settings.resume or settings.overwrite):
             raise UserError(
                 f"{self.folder} holds a run that was killed; continue it with --resume, or start anew with --overwrite"
             )
+        # a killed run was allowed to replace what is there
+        allowed = settings.overwrite or settings.resume
+        for path in (self.output, self.picture):
+            if path.is_dir() or (path.exists() and not allowed):
+                raise UserError(f"{path} exists; choose another output, or replace it with --overwrite")
 
-    def begin(self, resume: bool) -> None:
-        """Make the folder; of a new run an empty one."""
-        if not resume:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(exist_ok=True)
+    def _check_free(self) -> None:
+        """Raise where another run is at work in the folder."""
+        try:
+            owner = json.loads(self.lock.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if is_writing(owner):
+            raise UserError(
+                f"{self.folder} belongs to a run that is going on (process {owner['process']}); wait for its end, stop "
+                "it, or choose another output"
+            )
+
+    @contextmanager
+    def begin(self, resume: bool) -> Iterator[None]:
+        """Make the folder, of a new run an empty one, and keep others away from it until the run ends in any way."""
+        self._check_free()
+        with writing(self.folder):
+            if not resume:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(exist_ok=True)
+            owner = claim(self)
+            self.lock.write_text(json.dumps(owner), encoding="utf-8")
+        try:
+            yield
+        finally:
+            release(owner)
+            with suppress(OSError):
+                self.lock.unlink()
 
     def end(self) -> None:
         """Take the folder and the preview away."""
@@ -83,12 +111,20 @@ class Workplace:
             writer.writerows(astuple(point) for point in curve)
 
     def curve(self, until: int) -> list[Point]:
-        """Read the log up to a step; a killed run may have noted more than it saved."""
+        """Read the log up to a step; a killed run may have noted more than it saved.
+
+        Raises
+        ------
+        ValueError
+            If it holds no such row.
+        """
         with self.log.open(newline="", encoding="utf-8") as file:
             rows = [
                 Point(int(row["step"]), float(row["loss"]), float(row["score"]), float(row["seconds"]))
                 for row in csv.DictReader(file)
             ]
+        if not any(row.step <= until for row in rows):
+            raise ValueError(f"{self.log} holds no step up to {until}")
         return [row for row in rows if row.step <= until]
 
     def keep(self, weights: dict[str, Tensor]) -> None:
