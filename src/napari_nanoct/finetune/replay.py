@@ -15,8 +15,9 @@ from napari_nanoct.training.data import Picture, normalised, random_patches, sam
 from napari_nanoct.training.degrade import bicubic, blind, softened
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
-# Neither the shipped weights nor any evaluation has seen the phantoms of these seeds.
-FIRST_SEED, JUDGED_SEED = 5001, 5901
+# Neither the shipped weights nor any evaluation has seen the phantoms of these seeds. Those from JUDGED_SEED to 6999
+# are for judging alone, so that after the first ten seeds of runs replay goes on beyond.
+FIRST_SEED, JUDGED_SEED, BEYOND = 5001, 5901, 7001
 # Shares of the draws that go through a scan, and that are reduced cleanly; the others are `blind`. So many of all are
 # of slices that were smooth before: they are to stay so.
 SCANNED, CLEAN, SOFT = 0.35, 0.2, 0.4
@@ -57,7 +58,7 @@ class Replay:
         phantoms: list[Picture] = []
         for number in range(count):
             check()
-            phantoms += slices(FIRST_SEED + 10 * seed + number, side)
+            phantoms += slices(phantom_seed(seed) + number, side)
         large = [picture for picture in own if min(picture.shape) >= smallest_crop(patch, factor)]
         self.sources = [source for source in (phantoms, large) if source]
 
@@ -66,6 +67,11 @@ class Replay:
         random = np.random.default_rng([self.seed, step, 1])
         source = self.sources[int(random.integers(len(self.sources)))]
         return degraded(source, self.factor, self.patch, count, (self.seed, step), self.device)[0]
+
+
+def phantom_seed(seed: int) -> int:
+    """Return the first of ten seeds of phantoms that belong to the seed of a run."""
+    return FIRST_SEED + 10 * seed if seed < 10 else BEYOND + 10 * (seed - 10)
 
 
 @cache
