@@ -41,6 +41,24 @@ def test_two_scans(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["slice-00000.png", "slice-00002.png"]
 
 
+def test_refused_slices_are_shown_also_where_none_is_left(tmp_path: Path) -> None:
+    low = np.load("low.npy")
+    low[[1, 3]] = gaussian_filter(np.random.default_rng(5).normal(size=(2, 80, 80)), (0, 2, 2))
+    np.save("spoiled.npy", low)
+    run("spoiled.npy", "high.npy", "-o", "p.json", "--slices", "0,1", "--overlay", "some")
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == [
+        "slice-00000.png",
+        "slice-00001-left-out.png",
+    ]
+    with pytest.raises(UserError, match="None of 2 slices can be used"):
+        run("spoiled.npy", "high.npy", "-o", "q.json", "--slices", "1,3", "--overlay", "none")
+    assert sorted(path.name for path in (tmp_path / "none").iterdir()) == [
+        "slice-00001-left-out.png",
+        "slice-00003-left-out.png",
+    ]
+    assert not (tmp_path / "q.json").exists()
+
+
 def test_one_scan_says_what_is_assumed(tmp_path: Path) -> None:
     shown = run("low.npy", "-o", "p.json")
     assert "4 pairs at factor 1, method neighbours." in shown

@@ -108,7 +108,10 @@ def test_from_python_to_a_file(low: Volume, tmp_path: Path) -> None:
         pair_slices(low, output=tmp_path / "pairs.json")
     with pytest.raises(UserError, match="An array has no file"):
         pair_slices(np.asarray(low.data), output=tmp_path / "other.json")
-    assert len(pair_slices(np.asarray(low.data), slices=(2, 3)).project.matches) == 2
+    square = Region(((10.0, 10.0), (10.0, 70.0), (70.0, 70.0), (70.0, 10.0)))
+    project = pair_slices(np.asarray(low.data), slices=(2, 3), regions=(square,)).project
+    assert len(project.matches) == 2
+    assert project.regions == (square,)
 
 
 def test_a_zoom_scan_without_voxel_sizes(tmp_path: Path, low: Volume) -> None:

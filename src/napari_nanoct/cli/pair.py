@@ -58,16 +58,21 @@ def pair(
         raise UserError("--halves takes two tomograms, from half of the projections each, and not --blind-spot.")
     method = "halves" if halves else "blind-spot" if blind_spot else None
 
-    from napari_nanoct.finetune.pairing import ASSUMES, pair_slices
+    from napari_nanoct.finetune.pairing import ASSUMES, NothingPaired, pair_slices
     from napari_nanoct.volumes import open_volume
 
     one, other = open_volume(low), open_volume(high) if high else None
     numbers = parse_slices(slices, one.shape[0]) if slices else None
     point = parse_common(common) if common else None
-    result = pair_slices(
-        one, other, factor=factor, slices=numbers, common=point, method=method, output=target, overwrite=overwrite,
-        progress=lambda event: typer.echo(f"{event.done}/{event.total} {event.unit}  {event.message}", err=True),
-    )  # fmt: skip
+    try:
+        result = pair_slices(
+            one, other, factor=factor, slices=numbers, common=point, method=method, output=target, overwrite=overwrite,
+            progress=lambda event: typer.echo(f"{event.done}/{event.total} {event.unit}  {event.message}", err=True),
+        )  # fmt: skip
+    except NothingPaired as refused:
+        if overlay:
+            save_overlays(refused.result, Path(overlay))
+        raise
     if overlay:
         save_overlays(result, Path(overlay))
     print_table(result)

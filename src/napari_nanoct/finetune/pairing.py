@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASSUMES",
+    "NothingPaired",
     "PairRefused",
     "Paired",
     "Refusal",
@@ -74,6 +75,14 @@ class Paired:
     refusals: tuple[Refusal, ...] = ()
 
 
+class NothingPaired(UserError):
+    """No slice is left: the reason, and what came of each."""
+
+    def __init__(self, reason: str, result: Paired) -> None:
+        super().__init__(reason)
+        self.result = result
+
+
 def pair_volumes(
     low: Volume,
     high: Volume | None,
@@ -112,7 +121,9 @@ def pair_volumes(
     Raises
     ------
     UserError
-        If the volumes do not go together or no slice is left; slices that do not are listed with the result.
+        If the volumes do not go together.
+    NothingPaired
+        If no slice is left; single slices that do not go together are listed with the result.
     """
     method = method or ("pairs" if high is not None else "neighbours" if low.shape[0] >= 3 else "blind-spot")
     if (high is not None) != (method in ("pairs", "halves")):
@@ -149,10 +160,13 @@ def pair_volumes(
             matches.append(matcher(z))
         except PairRefused as refused:
             refusals.append(Refusal(z, str(refused), refused.match))
+    result = Paired(replace(project, matches=tuple(matches)), tuple(refusals))
     if not matches:
         reason = refusals[0].reason if refusals else "No slice was chosen; choose at least one."
-        raise UserError(reason if len(refusals) < 2 else f"None of {len(refusals)} slices can be used. {reason}")
-    yield Paired(replace(project, matches=tuple(matches)), tuple(refusals))
+        if len(refusals) > 1:
+            reason = f"None of {len(refusals)} slices can be used. {reason}"
+        raise NothingPaired(reason, result)
+    yield result
 
 
 def pair_slices(
@@ -163,6 +177,7 @@ def pair_slices(
     slices: Sequence[int] | None = None,
     common: tuple[Triple, Triple] | None = None,
     method: str | None = None,
+    regions: tuple[Region, ...] = (),
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -196,7 +211,9 @@ def pair_slices(
             raise UserError(
                 f"An array has no file that {output} could name; save it, for example as TIFF, and pair that."
             )
-    for event in pair_volumes(one, other, factor=factor, slices=slices, common=common, method=method, cancel=cancel):
+    for event in pair_volumes(
+        one, other, factor=factor, slices=slices, common=common, method=method, regions=regions, cancel=cancel
+    ):
         if isinstance(event, Paired):
             if output is not None:
                 save_project(event.project, Path(output))
