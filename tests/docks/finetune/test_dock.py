@@ -123,7 +123,9 @@ def test_training_on_files(opened: tuple, tmp_path: Path, qtbot: QtBot) -> None:
     assert f"mine ×2 is {'' if better else 'NOT '}better than tiny" in ui.learning.verdict.text()
     assert ("Keep using tiny" in ui.learning.verdict.text()) != better
     assert [card.name for path, card in list_models() if path == output] == ["mine"]
-    assert load_project(output.with_suffix(".pairs.json")).low.path == str(tmp_path / "low.npy")
+    (pairs,) = output.parent.glob("mine-x2.*.pairs.json")
+    assert str(pairs) == card.training["settings"]["project"]
+    assert load_project(pairs).low.path == str(tmp_path / "low.npy")
     _ask(qtbot, dock)  # once more
     assert "will be replaced" in ui.question.text()
     assert ui.start.text() == "Replace and start"
@@ -166,10 +168,13 @@ def test_closing_the_dock_ends_the_training_which_can_go_on(
     output.write_bytes(b"an older one")  # which the run was to replace
     dock.ui.tell_place()
     assert not dock.ui.resume.isHidden()
+    _ask(qtbot, dock, minutes=5)
+    assert "cut off will be thrown away" in dock.ui.question.text()
     dock.ui.resume.setChecked(True)
     dock.ui.train.click()
     qtbot.waitUntil(lambda: dock.run.plan is not None, timeout=LONG)
     assert "Goes on" in dock.ui.question.text()
+    assert "thrown away" not in dock.ui.question.text()
     assert "will be replaced" in dock.ui.question.text()
     assert "--resume" in dock.run.plan.settings.arguments()
     dock.ui.start.click()
@@ -205,7 +210,7 @@ def test_command_is_what_the_process_gets(
     dock.ui.copy.click()
     qtbot.waitUntil(lambda: "On the clipboard" in dock.ui.status.text(), timeout=LONG)
     words = shlex.split(QApplication.clipboard().text())
-    pairs = tmp_path / "models" / "mine-x2.pairs.json"
+    (pairs,) = (tmp_path / "models").glob("mine-x2.*.pairs.json")
     assert words[:3] == ["nanoct", "finetune", str(pairs)]
     assert len(load_project(pairs).matches) == len(dock.pairs.entries)
     dock.ui.train.click()
@@ -216,6 +221,16 @@ def test_command_is_what_the_process_gets(
     assert words == ["nanoct", *started[0]]
     dock.run.end()
     dock.run.stopped("")
+    old = pairs.read_bytes()
+    dock.ui.pairs.item(0).setSelected(True)
+    dock.ui.remove.click()
+    (tmp_path / "models" / "mine-x2.png").write_bytes(b"mine")
+    _ask(qtbot, dock)
+    assert "mine-x2.png will be replaced" in dock.ui.question.text()
+    dock.ui.copy.click()
+    qtbot.waitUntil(lambda: "On the clipboard" in dock.ui.status.text(), timeout=LONG)
+    assert pairs.read_bytes() == old  # other pairs are another file
+    assert len(list(pairs.parent.glob("mine-x2.*.pairs.json"))) == 2
     viewer.layers["low"].data = np.asarray(viewer.layers["low"].data) + 1  # no longer what is in the file
     dock.ui.copy.click()
     assert "was replaced" in dock.ui.status.text()

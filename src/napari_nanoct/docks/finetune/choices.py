@@ -66,7 +66,7 @@ class TuneChoices(ScanChoices):
         return user_folder() / f"{self.name.text().strip()}-x{self.factor.currentData()}.safetensors"
 
     def settings(self) -> TuneSettings:
-        """Return the settings of a training; its file of pairs lies beside the model.
+        """Return the settings of a training; its file of pairs lies beside the model, under a name that the plan ends.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class TuneChoices(ScanChoices):
             minutes=None if minutes == PRESETS[preset].minutes else minutes,
             device=self.device.currentData(),
             resume=resume,
-            overwrite=not resume and (output.exists() or cut_off(output)),
+            overwrite=not resume and (output.exists() or output.with_suffix(".png").exists() or cut_off(output)),
         )
 
     def tell_place(self) -> None:

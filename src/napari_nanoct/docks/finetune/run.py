@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.docks.asking import Asking, copy_line
+from napari_nanoct.docks.finetune.choices import cut_off
 from napari_nanoct.docks.finetune.controls import PROGRESS
 from napari_nanoct.docks.finetune.files import copy_missing, with_files
 from napari_nanoct.docks.finetune.pairs import PairList
@@ -58,8 +60,9 @@ class TunePlan:
 
     @property
     def replaces(self) -> bool:
-        """Whether a model of this name is there."""
-        return Path(self.settings.output).exists()
+        """Whether a model of this name is there, or a picture."""
+        output = Path(self.settings.output)
+        return output.exists() or output.with_suffix(".png").exists()
 
     def question(self) -> str:
         """Return what the user should know before the start, one line each."""
@@ -83,8 +86,13 @@ class TunePlan:
             )
         if count < 4:
             lines.append("⚠ With fewer than four slices the gain on others is uncertain; add more if you can.")
-        if self.replaces:
+        output = Path(settings.output)
+        if output.exists():
             lines.append("⚠ The model of this name will be replaced when the new one is complete.")
+        elif self.replaces:
+            lines.append(f"⚠ {output.with_suffix('.png').name} will be replaced when the model is complete.")
+        if cut_off(output) and not settings.resume:
+            lines.append("⚠ The run of this name that was cut off will be thrown away; tick “Go on” to keep it.")
         return "\n".join(lines)
 
     def launch(self) -> tuple[list[str], Copying | None]:
@@ -110,6 +118,9 @@ def make_plan(scans: Scans, project: Project, settings: TuneSettings, cancel: Ca
     from napari_nanoct.finetune.estimate import estimate
 
     project, missing = with_files(scans, project)
+    # A name of its own: a run that fails leaves the pairs of the model that is there as they are.
+    digest = hashlib.sha256(repr(project).encode()).hexdigest()[:8]
+    settings = replace(settings, project=f"{settings.project.removesuffix('.pairs.json')}.{digest}.pairs.json")
     cancel.check()
     found = estimate(settings, project.factor, len(project.matches), (scans.low.shape[1], scans.low.shape[2]))
     return TunePlan(scans, project, missing, settings, found)
