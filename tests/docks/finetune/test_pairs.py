@@ -10,8 +10,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_nanoct.docks.cracks.plots import PlotWindow
-from napari_nanoct.finetune.pairing import load_pairs
-from napari_nanoct.finetune.project import load_project
+from napari_nanoct.docks.finetune.files import load
+from napari_nanoct.finetune.pairing import load_pairs, pair_slices
+from napari_nanoct.finetune.project import load_project, save_project
+from napari_nanoct.jobs import CancelToken
+from napari_nanoct.volumes import open_volume
 
 LONG = 200_000
 LOW, HIGH = {"scale": (80, 80, 80), "units": "nm"}, {"scale": (40, 40, 40), "units": "nm"}
@@ -172,6 +175,15 @@ def test_saved_pairs_come_back(
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
     assert "none.json does not exist" in ui.status.text()
     assert len(dock.pairs.entries) == 4
+
+
+def test_a_voxel_size_set_by_hand_comes_back(scans: tuple, tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", scans[0])
+    volume = open_volume(tmp_path / "scan.npy", voxel_size=80.0, unit="nm")  # the file states none
+    save_project(pair_slices(volume).project, tmp_path / "pairs.json")
+    _, options, _ = load(tmp_path / "pairs.json", CancelToken()).low
+    assert options["scale"] == (80.0, 80.0, 80.0)
+    assert options["units"] == ("nanometer",) * 3
 
 
 def test_single_slices(open_finetune: Callable, scans: tuple, qtbot: QtBot) -> None:

@@ -11,7 +11,7 @@ from napari_nanoct.docks.layers import layer_file
 from napari_nanoct.docks.plan import copy_volume
 from napari_nanoct.docks.reader import LayerData, read
 from napari_nanoct.finetune.pairing import load_pairs, overlay
-from napari_nanoct.finetune.project import Project, load_project, save_project
+from napari_nanoct.finetune.project import Project, Source, load_project, save_project
 from napari_nanoct.jobs import CancelToken
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ def load(path: Path, cancel: CancelToken) -> Loaded:
     entries = tuple(
         entry_of(match, project.method, overlay(pair)) for match, pair in zip(project.matches, pairs, strict=True)
     )
-    (low,) = read(project.low.path)
-    (high,) = read(project.high.path) if project.high is not None else (None,)
-    return Loaded(project, low, high, entries)
+    high = None if project.high is None else _layer(project.high)
+    return Loaded(project, _layer(project.low), high, entries)
+
+
+def _layer(source: Source) -> LayerData:
+    """Return the layer of a volume, in the voxel size that it was paired with: it may have been set by hand."""
+    ((data, options, kind),) = read(source.path)
+    if source.unit != "pixel":
+        sizes = zip(options["translate"], options["scale"], source.voxel_size, strict=True)
+        moved = tuple(place * size / stated for place, stated, size in sizes)
+        options = {**options, "scale": source.voxel_size, "translate": moved, "units": (source.unit,) * 3}
+    return data, options, kind
