@@ -61,6 +61,9 @@ def test_what_encloses_nothing_is_refused(viewer: ViewerModel) -> None:
     with pytest.raises(UserError, match="several slices"):
         drawn_regions(through, low, viewer.dims, True)
     assert drawn_regions(None, low, viewer.dims, True) == ()
+    with pytest.raises(UserError, match="“nothing yet” holds no shape"):
+        drawn_regions(viewer.add_shapes(name="nothing yet"), low, viewer.dims, True)
+    assert drawn_regions(viewer.layers["nothing yet"], low, viewer.dims, False) == ()
 
 
 @pytest.mark.parametrize("slices", [(None, None), (2, 4), (2, None)])

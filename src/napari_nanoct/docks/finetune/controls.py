@@ -88,7 +88,10 @@ class TuneControls(RunControls):
         self.load.setToolTip("Load a file of pairs that was saved, and the layers that it names")
         self.save.setToolTip("Save the list as a file of pairs; a layer that is not on disk is copied beside it")
         self.common = combo("How the two layers are brought together before the search begins")
-        self.use = combo("Learn only inside the shapes of this Shapes layer; a 2-D shape counts in all slices")
+        self.use = combo(
+            "Learn only inside the shapes of this Shapes layer: a 2-D shape counts in all slices, one drawn in 3-D in "
+            "its own; slices without a shape are used whole"
+        )
         self.leave = combo("Learn nothing from inside the shapes of this Shapes layer")
         form = _form()
         form.addRow("Common point", self.common)

@@ -27,10 +27,12 @@ def drawn_regions(shapes: Shapes | None, low: Image, dims: Dims, use: bool) -> t
     Raises
     ------
     UserError
-        If a shape is a line, or goes through several slices.
+        If there is no shape to use, or one is a line, or goes through several slices.
     """
     if shapes is None:
         return ()
+    if use and not len(shapes.data):
+        raise UserError(f"“{shapes.name}” holds no shape; draw one around what is to be used, or choose no layer.")
     regions = []
     for kind, outline in zip(shapes.shape_type, shapes.data, strict=True):
         if kind in ("line", "path"):
