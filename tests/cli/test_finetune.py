@@ -63,7 +63,14 @@ def test_from_pairs_to_a_model_that_is_listed(words: list[str]) -> None:
     assert "mine x1" in listed
     assert "parent    tiny x1" in listed
     assert "a remark" in listed
+    assert "move" not in result.output
     assert Path(words[3]).with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_model_elsewhere_says_how_it_comes_to_be_offered(words: list[str], tmp_path: Path) -> None:
+    words[3] = str(tmp_path / "mine-x1.safetensors")
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert f"move {words[3]} to {tmp_path / 'models'}" in result.output.replace("\n", " ")
 
 
 def test_events_as_json_lines(words: list[str]) -> None:

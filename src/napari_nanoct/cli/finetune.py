@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -82,6 +83,7 @@ def _summary(record: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from napari_nanoct.finetune.measures import measured
+    from napari_nanoct.utsr.catalogue import user_folder
 
     figures = record["quality"]["held_out"]
     shown = measured(figures.values())
@@ -95,3 +97,6 @@ def _summary(record: Mapping[str, Any]) -> None:
     Console(highlight=False).print(table)
     typer.echo(record["message"])
     typer.echo(f"Before and after: {record['picture']}")
+    folder, place = user_folder(), Path(record["settings"]["output"])
+    if place.parent.resolve() != folder.resolve():
+        typer.echo(f"To have it offered by the dock and by nanoct models, move {place} to {folder}")
