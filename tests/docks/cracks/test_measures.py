@@ -74,7 +74,7 @@ def test_cracks_that_only_the_enhanced_layer_shows_are_flagged(
     assert [crack.only_enhanced for crack in dock.ui.table.cracks.cracks] == [False, True]
     assert _colour(layer, 1) == SOUND
     assert _colour(layer, 2) == FLAG
-    assert "⚑ 1 of them only the enhanced layer shows" in dock.ui.summary.text()
+    assert "⚑ 1 of them the original does not prove" in dock.ui.summary.text()
 
 
 def test_aperture_layer(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:

@@ -167,5 +167,5 @@ def summary(measurement: Measurement) -> str:
         f"cracks reach from border to border along {', '.join(through)}" if through else "no crack goes through",
     ]
     if whole.only_enhanced:
-        parts.append(f"⚑ {whole.only_enhanced} of them only the enhanced layer shows")
+        parts.append(f"⚑ {whole.only_enhanced} of them the original does not prove")
     return " · ".join(parts)

@@ -31,7 +31,7 @@ class Column:
 
 COLUMNS = (
     Column("id", "Label of the crack in the layer", lambda crack: crack.id),
-    Column("flag", "⚑: only the enhanced layer shows it, the original does not", lambda crack: crack.only_enhanced),
+    Column("flag", "⚑: the enhanced layer shows it, the original does not prove it", lambda crack: crack.only_enhanced),
     Column("length\n{unit}", "Longest extent in a straight line", lambda crack: crack.length),
     Column("aperture\nmean {unit}", "Mean opening across the mid-surface", lambda crack: crack.aperture_mean),
     Column("aperture\nP95 {unit}", "95th percentile of the opening", lambda crack: crack.aperture_p95),
