@@ -11,7 +11,6 @@ import dask.array as da
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_nanoct.cracks.scribbles import scribbles_path
@@ -90,13 +89,12 @@ def test_proposal(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:
         before = dock.measures.shown
         dock.ui.propose.click()
         qtbot.waitUntil(lambda before=before: dock.measures.shown not in (None, before), timeout=LONG)
-        names = sorted(x.name for x in viewer.layers)
-        assert names == ["scan", "scan proposed cracks", "scan proposed cracks [1]"]
-        assert edited in viewer.layers
+        assert [x.name for x in viewer.layers if x != edited] == ["scan", "scan proposed cracks [1]"]
     image.data = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
     dock.ui.propose.click()
     qtbot.waitUntil(lambda: "No clear cracks" in dock.ui.status.text(), timeout=LONG)
     assert len(viewer.layers) == 3
+    assert edited in viewer.layers
 
 
 def test_proposal_around_the_view_of_a_large_volume(
@@ -383,32 +381,6 @@ def test_original_against_enhanced(open_cracks: Callable, cracked: tuple, qtbot:
         if active is truth:
             assert figures["enhanced"] > 0.9
             assert figures["enhanced"] > figures["original"]
-
-
-def test_shortcuts_hold_on_every_tab(
-    open_cracks: Callable, make_napari_viewer: Callable, cracked: tuple, qtbot: QtBot
-) -> None:
-    viewer, dock = open_cracks(make_napari_viewer(show=True))
-    viewer.add_image(cracked[0], name="scan")
-    qtbot.waitUntil(lambda: dock.scribbling.brushes.store is not None, timeout=10_000)
-    window = viewer.window._qt_window
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
-    pressed: list[str] = []
-    for name in ("propose", "undo", "next", "live", "probability", "erase"):
-        button = getattr(dock.ui, name)
-        if name in ("propose", "next"):  # what it does takes its time
-            button.clicked.disconnect()
-        button.clicked.connect(lambda *_, name=name: pressed.append(name))
-    for tab in range(dock.ui.tabs.count()):
-        dock.ui.tabs.setCurrentIndex(tab)
-        pressed.clear()
-        for key in "RZNIO0":
-            qtbot.keyClick(dock, getattr(Qt.Key, f"Key_{key}"), Qt.KeyboardModifier.AltModifier)
-        assert pressed == ["propose", "undo", "next", "live", "probability", "erase"]
-        for number in (2, 3, 9):  # there is no ninth class
-            qtbot.keyClick(dock, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.AltModifier)
-            assert dock.scribbling.brushes.layer.selected_label == min(number, 3)
 
 
 def test_manifest_and_sample(make_napari_viewer: Callable) -> None:

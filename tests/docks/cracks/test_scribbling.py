@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 
 from napari_nanoct.docks.cracks import scribbling
 from napari_nanoct.docks.cracks.brushes import COLOURS
@@ -100,6 +101,32 @@ def test_undo_survives_a_change_of_slice(open_cracks: Callable, tomogram: np.nda
     assert viewer.dims.current_step[0] == 2
     layer.redo()
     assert store.labelled_slices() == (2,)
+
+
+def test_shortcuts_hold_on_every_tab(
+    open_cracks: Callable, make_napari_viewer: Callable, tomogram: np.ndarray, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks(make_napari_viewer(show=True))
+    viewer.add_image(tomogram, name="scan")
+    qtbot.waitUntil(lambda: dock.scribbling.brushes.store is not None, timeout=10_000)
+    window = viewer.window._qt_window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
+    pressed: list[str] = []
+    for name in ("propose", "undo", "next", "live", "probability", "erase"):
+        button = getattr(dock.ui, name)
+        if name in ("propose", "next"):  # what it does takes its time
+            button.clicked.disconnect()
+        button.clicked.connect(lambda *_, name=name: pressed.append(name))
+    for tab in range(dock.ui.tabs.count()):
+        dock.ui.tabs.setCurrentIndex(tab)
+        pressed.clear()
+        for key in "RZNIO0":
+            qtbot.keyClick(dock, getattr(Qt.Key, f"Key_{key}"), Qt.KeyboardModifier.AltModifier)
+        assert pressed == ["propose", "undo", "next", "live", "probability", "erase"]
+        for number in (2, 3, 9):  # there is no ninth class
+            qtbot.keyClick(dock, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.AltModifier)
+            assert dock.scribbling.brushes.layer.selected_label == min(number, 3)
 
 
 def test_strokes_and_undo_are_heard(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
