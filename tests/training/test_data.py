@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tifffile import imwrite
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.training.data import ct_samples, natural_pictures, normalised, random_patches, sampling_weights
+from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights
+from napari_nanoct.training.recipe import load_recipe
 
 
 def test_every_tenth_natural_picture_is_kept_out(data: Path) -> None:
@@ -36,14 +39,14 @@ def test_patches_are_seeded_and_come_from_the_pictures() -> None:
     assert not ((patches > 2) & (patches < 4)).any()  # the picture of weight 0
 
 
-def test_what_is_not_finite_becomes_the_darkest() -> None:
-    grey = np.linspace(10, 20, 400, dtype=np.float32).reshape(20, 20)
-    grey[:3], grey[5, 5] = np.nan, np.inf
-    found = normalised(grey)
-    assert np.isfinite(found).all()
-    assert np.allclose(found[:3], 0)
-    assert found[-1, -1] == pytest.approx(1, abs=0.01)
-    assert not normalised(np.full((4, 4), np.nan, np.float32)).any()
+def test_slices_that_are_not_finite_everywhere_can_be_trained_on(data: Path, recipe: Path) -> None:
+    page = np.full((64, 64), np.nan, np.float32)
+    page[8:56, 8:56] = np.random.default_rng(0).random((48, 48))
+    page[20, 20] = np.inf
+    for file in (data / "ct").rglob("*.tif"):
+        imwrite(file, page)
+    batches = Batches(load_recipe(str(recipe)), data)
+    assert all(part.isfinite().all() for step in range(6, 12) for part in batches.draw(step))
 
 
 def test_small_pictures_are_refused() -> None:

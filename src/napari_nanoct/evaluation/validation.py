@@ -32,9 +32,9 @@ def validation_pairs(data: Path, scale: int) -> list[Pair]:
         Folder that holds ``natural/index.csv`` and ``ct/index.csv``.
     scale : int
     """
-    from napari_nanoct.training.data import ct_samples, natural_pictures
+    from napari_nanoct.training.data import ct_samples, filled, natural_pictures
 
-    truths = [TrueSlice(sample.name, sample.slices[0]) for sample in ct_samples(data, "val")]
+    truths = [TrueSlice(sample.name, filled(sample.slices[0])) for sample in ct_samples(data, "val")]
     truths += [TrueSlice("natural", picture, False) for picture in natural_pictures(data, "val")[:2]]
     crops = [replace(truth, image=middle(truth.image, CROP)) for truth in truths]
     return [

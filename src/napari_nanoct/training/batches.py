@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights, seeded
+from napari_nanoct.training.data import ct_samples, filled, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind, softened
 from napari_nanoct.training.degrade_sinogram import SinogramRange
 from napari_nanoct.training.recipe import Recipe
@@ -47,7 +47,7 @@ class Batches:
         samples = ct_samples(data, "train")
         if not samples:
             raise UserError(f"{data / 'ct' / 'index.csv'} has no row of use 'train'; add CT slices to train on.")
-        self.ct = [page for sample in samples for page in sample.slices]
+        self.ct = [filled(page) for sample in samples for page in sample.slices]
         # Every specimen counts alike, however many slices of it there are.
         self.phantoms = list(phantoms)
         self._per_slice = np.concatenate([np.full(len(s.slices), 1 / len(s.slices)) for s in samples])

@@ -113,16 +113,14 @@ def seeded(*numbers: int) -> Generator:
 
 
 def normalised(grey: Picture) -> Picture:
-    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped.
+    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped."""
+    low, high = np.percentile(grey[np.isfinite(grey)], (0.5, 99.5))
+    return np.asarray((grey - low) / max(high - low, np.finfo(np.float32).eps), dtype=np.float32)
 
-    What is not finite, such as the outside of a reconstruction, becomes 0.
-    """
-    finite = np.isfinite(grey)
-    if not finite.any():
-        return np.zeros(grey.shape, np.float32)
-    low, high = np.percentile(grey[finite], (0.5, 99.5))
-    scaled = (np.where(finite, grey, low) - low) / max(high - low, np.finfo(np.float32).eps)
-    return np.asarray(scaled, dtype=np.float32)
+
+def filled(picture: Picture) -> Picture:
+    """Return a normalised picture with 0, which is dark, for what is not finite: the outside of a reconstruction."""
+    return np.nan_to_num(picture, posinf=0.0, neginf=0.0)
 
 
 def binned(page: Picture, factor: int) -> Picture:
