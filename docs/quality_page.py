@@ -61,10 +61,10 @@ What is not met, and why as far as that was measured ([training.md](training.md)
   thousand of them; the +2.7 dB of SwinIR-light took 500 000. Larger batches and a GPU were not at hand.
 - **×4.** Until its last stage most slices were too small to take part; 4800 steps with all of them brought phantoms
   0.15 to 0.25 dB, and it had not stopped rising.
-- **F1 of cracks at ×1.** The detector is fixed, and finds 62 % of the cracks' pixels before and 76 % after; what it still
-  misses is mostly thin: of cracks of half a voxel to two it finds 56 %. With the threshold best for each slice and
-  method, which needs the truth, the gain is less, as the input gains most by that. At ×4, the factor of Peng et al.,
-  the fixed one gains 15.9 points.
+- **F1 of cracks at ×1.** The detector is fixed, and finds 62 % of the cracks' pixels before and 76 % after; what it
+  still misses is mostly thin: of cracks of half a voxel to two it finds 56 %. With the threshold best for each slice
+  and method, which needs the truth, the gain is less, as the input gains most by that. At ×4, the factor of Peng et
+  al., the fixed one gains 15.9 points.
 """
 
 CRACKS = f"""## Cracks by a plain threshold
