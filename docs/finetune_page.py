@@ -91,7 +91,8 @@ not on scans whose texture is to stay.
 TEN = """
 ## From four pairs in ten minutes of two cores
 
-At ×1, which gains least in three minutes. A step takes two cores 1.2 to 1.3 times less time than one.
+Where three minutes bring least. A step takes two cores 1.2 to 1.3 times less time than one, and more than about three
+minutes bring little: what four pairs can teach is learnt by then.
 """
 
 LONGER = """At ×1 a step takes three of the user's patches for one
