@@ -173,5 +173,7 @@ def test_halo_of_a_bounded_field_is_one_period() -> None:
     network = build(PRESETS["tiny"], 1)
     picture = torch.rand(12 * network.period, 12 * network.period)
     assert measure_halo(network, picture) == network.period  # an untrained network depends on nothing around
+    for side in (5, network.period + 3):  # smaller than the measurement takes
+        assert measure_halo(network, picture[:side, :side]) == network.period
     torch.nn.init.normal_(network.tail.weight, std=1.0)
     assert halo_error(network, picture, 0) > halo_error(network, picture, 3 * network.period) == 0
