@@ -16,7 +16,7 @@ import numpy as np
 from harness import machine, medians, table
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.classifier import ROUNDS, TREES, CrackClassifier
+from napari_nanoct.cracks.classifier import ROUNDS, TREES, CrackClassifier, tree_settings
 from napari_nanoct.cracks.features import default_features, slice_features
 from napari_nanoct.phantoms import phantom
 from napari_nanoct.volumes import IntensityRange
@@ -82,7 +82,7 @@ def rivals(side: int, rounds: int) -> str:
         "max_depth": TREES["max_depth"],
         "learning_rate": TREES["eta"],
         "max_bin": TREES["max_bin"],
-        "min_sum_hessian_in_leaf": TREES["min_child_weight"],
+        "min_sum_hessian_in_leaf": tree_settings(len(labels), 3)["min_child_weight"],
         "min_data_in_leaf": 1,
         "num_threads": 1,
         "verbose": -1,
@@ -90,7 +90,7 @@ def rivals(side: int, rounds: int) -> str:
     rows = np.ascontiguousarray(features.reshape(len(features), -1).T)
 
     def by_xgboost() -> xgboost.Booster:
-        return xgboost.train({**TREES, "num_class": 3}, xgboost.DMatrix(known, labels - 1), ROUNDS)
+        return xgboost.train(tree_settings(len(labels), 3), xgboost.DMatrix(known, labels - 1), ROUNDS)
 
     def by_lightgbm() -> lightgbm.Booster:
         return lightgbm.train(settings, lightgbm.Dataset(known, labels - 1), ROUNDS)

@@ -23,7 +23,7 @@ from harness import machine, table
 from numpy.typing import NDArray
 from skimage.filters import apply_hysteresis_threshold
 
-from napari_nanoct.cracks.classifier import PER_CLASS, ROUNDS, SHARE, TREES, drawn
+from napari_nanoct.cracks.classifier import PER_CLASS, ROUNDS, TREES, drawn, tree_settings
 from napari_nanoct.cracks.features import default_features, slice_features
 from napari_nanoct.cracks.settings import HIGH, LOW
 from napari_nanoct.enhance import Enhancer
@@ -108,7 +108,7 @@ def by_xgboost(rows: Grey, labels: Classes) -> Answers:
 
     weight = (1 / np.bincount(labels))[labels]
     data = xgboost.DMatrix(rows, labels, weight=weight * len(labels) / 3, nthread=1)
-    trees = xgboost.train({**TREES, "num_class": 3, "min_child_weight": leaf(labels)}, data, ROUNDS)
+    trees = xgboost.train(tree_settings(len(labels), 3), data, ROUNDS)
     return lambda features: trees.inplace_predict(_rows(features))[:, 0].reshape(features.shape[1:])
 
 
@@ -120,17 +120,13 @@ def by_lightgbm(rows: Grey, labels: Classes) -> Answers:
         "objective": "multiclass", "num_class": 3, "num_leaves": 2 ** TREES["max_depth"], "seed": 0,
         "max_depth": TREES["max_depth"], "learning_rate": TREES["eta"], "max_bin": TREES["max_bin"],
         "bagging_fraction": TREES["subsample"], "bagging_freq": 1, "num_threads": 1, "verbose": -1,
-        "feature_fraction_bynode": TREES["colsample_bynode"], "min_sum_hessian_in_leaf": leaf(labels),
+        "feature_fraction_bynode": TREES["colsample_bynode"],
+        "min_sum_hessian_in_leaf": tree_settings(len(labels), 3)["min_child_weight"],
         "min_data_in_leaf": 1,
     }  # fmt: skip
     weight = (1 / np.bincount(labels))[labels]
     trees = lightgbm.train(settings, lightgbm.Dataset(rows, labels, weight=weight * len(labels) / 3), ROUNDS)
     return lambda features: trees.predict(_rows(features), num_threads=1)[:, 0].reshape(features.shape[1:])
-
-
-def leaf(labels: Classes) -> float:
-    """What a leaf must weigh, as the dock's trees have it."""
-    return min(TREES["min_child_weight"], SHARE * len(labels))
 
 
 def _rows(features: Grey) -> Grey:

@@ -19,12 +19,12 @@ import cracks_page as page
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import label
 from skimage.filters import apply_hysteresis_threshold
 
+from napari_nanoct.cracks.blocks import pieces_of
 from napari_nanoct.cracks.classifier import CrackClassifier
 from napari_nanoct.cracks.features import default_features, slice_features
-from napari_nanoct.cracks.probability import SMALLEST
+from napari_nanoct.cracks.probability import probability_rule
 from napari_nanoct.cracks.proposal import propose
 from napari_nanoct.cracks.scribbles import CLASSES
 from napari_nanoct.cracks.settings import HIGH, LOW
@@ -222,8 +222,7 @@ def found_by(classifier: CrackClassifier, grey: Grey, particles: Mask) -> Mask:
     """Cracks inside the particles, as `nanoct segment` finds them by a classifier."""
     planes = (slice_features(grey, z, CUBE, classifier.settings) for z in range(len(grey)))
     score = np.where(particles, np.stack([classifier.crack_probability(each) for each in planes]), np.float32(0))
-    pieces, _ = label(apply_hysteresis_threshold(score, LOW, HIGH), np.ones((3, 3, 3)))
-    return np.asarray((pieces > 0) & (np.bincount(pieces.ravel())[pieces] >= SMALLEST))
+    return pieces_of(probability_rule(LOW, HIGH), score) > 0
 
 
 def scribbled(options: argparse.Namespace) -> str:

@@ -159,6 +159,19 @@ class Pieces:
         self._parent[second] = first
 
 
+def pieces_of(
+    rule: Rule,
+    score: NDArray[np.float32],
+    planarity: NDArray[np.float32] | None = None,
+    deep: NDArray[np.bool_] | None = None,
+    gate: NDArray[np.float32] | None = None,
+) -> NDArray[np.int32]:
+    """Return the final labels of a volume that is whole in memory; arguments as of `Pieces.add`."""
+    pieces = Pieces(rule)
+    labels = pieces.add(score, planarity, deep, gate)
+    return np.asarray(pieces.numbers()[labels])
+
+
 def _touching(below: NDArray[np.int64], above: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Every pair of labels of two neighbouring slices that touch, diagonals included."""
     height, width = below.shape

@@ -50,7 +50,6 @@ TREES: Mapping[str, Any] = {
 SHARE = 1 / 25
 """Of the labelled voxels that a leaf must weigh at most: a first short stroke is to teach something."""
 
-
 SHIFT = 0.25
 """Of the range of grey values: where an end of another volume's lies further off, 0 and 1 mean something else there."""
 
@@ -146,8 +145,7 @@ class CrackClassifier:
         target = np.searchsorted(there, labels[rows])
         weight = (1 / np.bincount(target))[target]
         data = xgboost.DMatrix(known, target, weight=weight * len(target) / len(there), nthread=1)
-        leaf = min(TREES["min_child_weight"], SHARE * len(target))
-        trees = xgboost.train({**TREES, "num_class": len(there), "min_child_weight": leaf}, data, ROUNDS)
+        trees = xgboost.train(tree_settings(len(target), len(there)), data, ROUNDS)
         trees.set_param({"nthread": 0})  # answers come from all cores
         size, unit = (geometry.voxel_size, geometry.unit) if geometry else (None, "pixel")
         ends = (float(value_range.low), float(value_range.high))
@@ -233,6 +231,11 @@ class CrackClassifier:
 
     def save(self, path: Path) -> None:
         """Write the classifier as one JSON file; it appears whole or not at all."""
+        with whole(Path(path)) as part:
+            part.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Return what the file holds: JSON, the same for the same classifier."""
         content = {
             "kind": KIND,
             "version": VERSION,
@@ -246,8 +249,7 @@ class CrackClassifier:
             "trees": json.loads(bytes(self.trees.save_raw("json"))),
         }
         content["sha256"] = _digest(content)
-        with whole(Path(path)) as part:
-            part.write_text(json.dumps(content), encoding="utf-8")
+        return json.dumps(content)
 
 
 def load_classifier(path: Path) -> CrackClassifier:
@@ -297,6 +299,12 @@ def load_classifier(path: Path) -> CrackClassifier:
         )
     except (KeyError, TypeError, ValueError, XGBoostError) as error:
         raise UserError(f"{path} cannot be used as a crack classifier ({error}); save it again.") from None
+
+
+def tree_settings(voxels: int, classes: int) -> dict[str, Any]:
+    """Return the settings of trees that learn so many classes from so many labelled voxels."""
+    leaf = min(TREES["min_child_weight"], SHARE * voxels)
+    return {**TREES, "num_class": classes, "min_child_weight": leaf}
 
 
 def drawn(labels: NDArray[np.uint8], most: int, seed: int) -> NDArray[np.intp]:

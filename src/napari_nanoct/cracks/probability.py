@@ -21,6 +21,11 @@ SMALLEST = 12
 """Fewest voxels of a crack: who scribbles decides on the rest."""
 
 
+def probability_rule(low: float, high: float) -> Rule:
+    """Return which pieces of a probability are cracks: they reach `high` somewhere and go on down to `low`."""
+    return Rule(low, high, SMALLEST)
+
+
 @dataclass(frozen=True, eq=False)
 class ProbabilitySearch:
     """A classifier's probability of a crack, from `high` down to `low`, block by block."""
@@ -38,7 +43,7 @@ class ProbabilitySearch:
     @property
     def rule(self) -> Rule:
         """Hysteresis of the probability."""
-        return Rule(self.low, self.high, SMALLEST)
+        return probability_rule(self.low, self.high)
 
     def __call__(self, block: NDArray[np.float32], mask: NDArray[np.bool_] | None, inner: Box) -> Scored:
         """Return the probability in the inner part of a block that was read with the `halo`."""

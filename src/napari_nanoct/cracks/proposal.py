@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_nanoct.cracks.blocks import Box, Pieces, Rule, padded, whole_box
+from napari_nanoct.cracks.blocks import Box, Rule, padded, pieces_of, whole_box
 from napari_nanoct.cracks.bodies import (
     MEND,
     SURROUNDINGS,
@@ -240,9 +240,7 @@ def propose(
         found.score[~where] = 0
         if found.gate is not None:
             found.gate[~where] = 0
-    pieces = Pieces(search.rule)
-    labels = pieces.add(*found)
-    final = pieces.numbers()[labels]
+    final = pieces_of(search.rule, *found)
     return Proposal(final, found.score, bool(final.any()), summary(int(final.max())))
 
 

@@ -19,37 +19,28 @@ SPECK = np.s_[5:8, 39:42, 50:51]
 
 
 @pytest.fixture
-def cracked() -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy grey values with a bent dark plate and a dark speck, and the plate."""
-    z, y, x = np.indices(SHAPE)
-    crack = np.abs(x - 20 - 4 * np.sin(y / 9) - 0.3 * z) < 1.2
-    grey = np.random.default_rng(0).normal(1000, 25, SHAPE)
-    grey[crack] -= 400
+def cracked(plate: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Return grey values with a dark plate and a dark speck, and the plate."""
+    grey, crack = plate
     grey[SPECK] -= 400
-    return grey.astype(np.float32), crack
+    return grey, crack
 
 
-def _compared(cracked: tuple, mask: Volume | str, z: int = 6) -> Compared:
-    grey, crack = cracked
-    store = ScribbleStore(Path("nowhere.zarr"), SHAPE)
-    for place in (3, 8):
-        plane = np.zeros(SHAPE[1:], np.uint8)
-        plane[10:30][crack[place, 10:30]] = 1
-        plane[5:40, 35:50] = 3
-        store[place] = plane
+def _compared(cracked: tuple, store: ScribbleStore, mask: Volume | str) -> Compared:
+    grey, _ = cracked
     volume = open_volume(grey)
     request = Request(volume, open_volume(grey + 1), mask, True, 0.5, 0.6, 0.3, "")
-    return compare(request, store, None, whole_box(SHAPE), z, lambda line: None, CancelToken())
+    return compare(request, store, None, whole_box(SHAPE), 6, lambda line: None, CancelToken())
 
 
 def test_compares_where_cracks_may_be_and_what_a_run_would_keep(
-    cracked: tuple, monkeypatch: pytest.MonkeyPatch
+    cracked: tuple, painted: ScribbleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside = np.zeros(SHAPE, np.uint8)
     inside[:, :24] = 1
-    everywhere, masked = (_compared(cracked, mask).shown for mask in ("everywhere", open_volume(inside)))
-    monkeypatch.setattr("napari_nanoct.docks.cracks.compare.SMALLEST", 1)
-    specks = _compared(cracked, "everywhere").shown
+    everywhere, masked = (_compared(cracked, painted, mask).shown for mask in ("everywhere", open_volume(inside)))
+    monkeypatch.setattr("napari_nanoct.cracks.probability.SMALLEST", 1)
+    specks = _compared(cracked, painted, "everywhere").shown
     for name in everywhere:
         found, within = everywhere[name][1], masked[name][1]
         assert found[24:].any()

@@ -20,45 +20,28 @@ SHAPE = (12, 48, 56)
 
 
 @pytest.fixture
-def cracked() -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy grey values with a bent dark plate, and the plate."""
-    z, y, x = np.indices(SHAPE)
-    crack = np.abs(x - 20 - 4 * np.sin(y / 9) - 0.3 * z) < 1.2
-    grey = np.random.default_rng(0).normal(1000, 25, SHAPE)
-    grey[crack] -= 400
-    return grey.astype(np.float32), crack
-
-
-@pytest.fixture
-def scribbled(cracked: tuple) -> tuple[Teacher, ScribbleStore]:
-    """Return a teacher of that volume, and scribbles on slices 3 and 8."""
-    grey, crack = cracked
-    store = ScribbleStore(Path("nowhere.zarr"), SHAPE)
-    for z in (3, 8):
-        plane = np.zeros(SHAPE[1:], np.uint8)
-        plane[10:30][crack[z, 10:30]] = 1
-        plane[5:40, 35:50] = 3
-        store[z] = plane
-    return Teacher(open_volume(grey)), store
+def scribbled(plate: tuple, painted: ScribbleStore) -> tuple[Teacher, ScribbleStore]:
+    """Return a teacher of that volume, and the scribbles."""
+    return Teacher(open_volume(plate[0])), painted
 
 
 def _fresh(teacher: Teacher, store: ScribbleStore, z: int) -> Slice:
     return Slice(z, teacher.learn(store, CancelToken()), np.zeros(SHAPE[1:], np.float32))
 
 
-def test_learns_what_a_crack_is(scribbled: tuple, cracked: tuple) -> None:
+def test_learns_what_a_crack_is(scribbled: tuple, plate: tuple) -> None:
     teacher, store = scribbled
     seen = _fresh(teacher, store, 5)
     teacher.fill(seen, tiles((0, 48, 0, 56)), CancelToken())
-    found, truth = seen.probability > 0.5, cracked[1][5]
+    found, truth = seen.probability > 0.5, plate[1][5]
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.9
     assert seen.probability.min() >= 0
     assert seen.probability.max() <= 1
 
 
-def test_the_classifier_tells_what_it_was_made_over(scribbled: tuple, cracked: tuple) -> None:
+def test_the_classifier_tells_what_it_was_made_over(scribbled: tuple, plate: tuple) -> None:
     _, store = scribbled
-    volume = open_volume(cracked[0])
+    volume = open_volume(plate[0])
     learned = Teacher(volume, "abc").learn(store, CancelToken())
     assert learned.model_sha256 == "abc"
     assert (learned.voxel_size, learned.unit) == (volume.geometry.voxel_size, volume.geometry.unit)
@@ -108,8 +91,8 @@ def test_a_loaded_classifier_wins(scribbled: tuple) -> None:
     assert teacher.classifier(store, None, CancelToken()) is not loaded
 
 
-def test_scribbles_that_teach_nothing(cracked: tuple) -> None:
-    teacher, store = Teacher(open_volume(cracked[0])), ScribbleStore(Path("nowhere.zarr"), SHAPE)
+def test_scribbles_that_teach_nothing(plate: tuple) -> None:
+    teacher, store = Teacher(open_volume(plate[0])), ScribbleStore(Path("nowhere.zarr"), SHAPE)
     learn: Callable = lambda: teacher.learn(store, CancelToken())  # noqa: E731
     for none in (store, None):
         with pytest.raises(UserError, match="no scribbles yet"):
@@ -126,9 +109,9 @@ def test_scribbles_that_teach_nothing(cracked: tuple) -> None:
         learn()
 
 
-def test_next_slice_is_where_something_new_is(scribbled: tuple, cracked: tuple) -> None:
+def test_next_slice_is_where_something_new_is(scribbled: tuple, plate: tuple) -> None:
     _, store = scribbled
-    grey = cracked[0].copy()
+    grey = plate[0].copy()
     grey[6, :, 26:34] -= 200  # neither crack nor background
     teacher = Teacher(open_volume(grey))
     assert abs(teacher.least_sure(store, None, (0, 48, 0, 56), None, CancelToken()) - 6) <= 1
@@ -138,9 +121,9 @@ def test_next_slice_is_where_something_new_is(scribbled: tuple, cracked: tuple) 
         teacher.least_sure(store, None, (0, 48, 0, 56), None, CancelToken())
 
 
-def test_next_slice_is_judged_inside_the_mask(scribbled: tuple, cracked: tuple) -> None:
+def test_next_slice_is_judged_inside_the_mask(scribbled: tuple, plate: tuple) -> None:
     _, store = scribbled
-    grey = cracked[0].copy()
+    grey = plate[0].copy()
     grey[6, :, 26:34] -= 200  # neither crack nor background, but outside the mask
     grey[10, 20:28, 40:50] -= 200
     mask = np.zeros(SHAPE, np.uint8)
@@ -151,9 +134,9 @@ def test_next_slice_is_judged_inside_the_mask(scribbled: tuple, cracked: tuple) 
         teacher.least_sure(store, None, (0, 48, 0, 30), open_volume(mask), CancelToken())
 
 
-def test_a_part_has_the_range_of_the_whole(cracked: tuple) -> None:
-    whole = open_volume(cracked[0])
-    part = Teacher(open_volume(cracked[0][:4, :, 30:]), whole=whole)
+def test_a_part_has_the_range_of_the_whole(plate: tuple) -> None:
+    whole = open_volume(plate[0])
+    part = Teacher(open_volume(plate[0][:4, :, 30:]), whole=whole)
     assert part.planes().intensity == Teacher(whole).planes().intensity
 
 
@@ -176,9 +159,9 @@ def test_constant_and_nan_volumes_do_not_stop_it() -> None:
         assert np.isfinite(seen.probability).all()
 
 
-def test_there_is_no_crack_where_there_is_no_value(scribbled: tuple, cracked: tuple) -> None:
+def test_there_is_no_crack_where_there_is_no_value(scribbled: tuple, plate: tuple) -> None:
     _, store = scribbled
-    grey = cracked[0].copy()
+    grey = plate[0].copy()
     grey[5, 20:30, 40:50], grey[5, 40, :] = np.nan, np.inf
     seen = _fresh(teacher := Teacher(open_volume(grey)), store, 5)
     teacher.fill(seen, tiles((0, 48, 0, 56)), CancelToken())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -74,11 +73,7 @@ def as_mask(layer: Volume) -> Volume:
 
 def is_kept(classifier: CrackClassifier, file: Path) -> bool:
     """Whether this very classifier is in a file already."""
-    if not file.is_file():
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        classifier.save(Path(folder) / file.name)
-        return (Path(folder) / file.name).read_bytes() == file.read_bytes()
+    return file.is_file() and file.read_bytes() == classifier.text().encode()
 
 
 def unused(path: str) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_nanoct.cracks.blocks import Pieces, Rule
-from napari_nanoct.cracks.probability import SMALLEST
+from napari_nanoct.cracks.blocks import Rule, pieces_of
+from napari_nanoct.cracks.evidence import check_place
+from napari_nanoct.cracks.probability import probability_rule
 from napari_nanoct.cracks.scribbles import ScribbleStore
 from napari_nanoct.docks.cracks.overlay import tiles
 from napari_nanoct.docks.cracks.proposal import Part, cropped
@@ -96,7 +97,7 @@ def compare(
         memory = ScribbleStore(Path(), volume.shape, store.classes)
         for labelled in np.flatnonzero(scribbles.any(axis=(1, 2))):
             memory[int(labelled)] = scribbles[labelled]
-        teacher, rule = Teacher(volume, whole=wholes[name]), Rule(request.low, request.high, SMALLEST)
+        teacher, rule = Teacher(volume, whole=wholes[name]), probability_rule(request.low, request.high)
         return found_in(teacher, memory, inside, rule, lambda done: say(f"{name}: {done}"), cancel)
 
     known: dict[str, Any] = {}
@@ -131,13 +132,12 @@ def found_in(
         teacher.fill(Slice(z, classifier, plane), tiles((0, plane.shape[0], 0, plane.shape[1])), cancel, keep=False)
     if mask is not None:
         probability[~mask] = 0
-    pieces = Pieces(rule)
-    labels = pieces.add(probability)
-    return np.asarray(pieces.numbers()[labels] > 0)
+    return pieces_of(rule, probability) > 0
 
 
 def surrounding(volume: Volume, other: Volume) -> Volume:
-    """Return the part of a volume that lies where another one does in the world."""
+    """Return the part of a volume that lies where another one does in the world, which `check_place` makes sure of."""
+    check_place(volume, other)
     low, high = other.geometry.corners(other.shape)
     geometry, ranges = volume.geometry, []
     for axis in range(3):
@@ -145,10 +145,6 @@ def surrounding(volume: Volume, other: Volume) -> Volume:
         ends = [(convert(end[axis], other.geometry.unit, geometry.unit) - origin) / size + 0.5 for end in (low, high)]
         ranges.append(slice(max(0, math.floor(ends[0] + 1e-6)), min(length, math.ceil(ends[1] - 1e-6))))
     z, y, x = ranges
-    if any(piece.start >= piece.stop for piece in ranges):
-        raise UserError(
-            f"“{volume.name}” and “{other.name}” do not lie in the same place; choose the original of this layer."
-        )
     return cropped(volume, (z, y, x))
 
 
