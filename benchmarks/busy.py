@@ -10,11 +10,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness import machine, table
+from harness import machine, medians, table
 
 from napari_nanoct.jobs.process import ALLOCATOR, process_environment
 
@@ -32,12 +31,7 @@ def slice_seconds() -> float:
 
     enhancer, intensity = Enhancer.load("utsr-light", 1, "cpu", "bfloat16"), IntensityRange(0.0, 1.0)
     plane = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        enhancer.slice(plane, intensity)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])  # the first warms up
+    return medians({"slice": lambda: enhancer.slice(plane, intensity)}, 3)["slice"]
 
 
 def seconds(policy: str | None) -> float:

@@ -1,16 +1,15 @@
-"""Compare shapes of utsr-light: each trained at factor 2 for the same processor time on one thread, then scored.
+"""Compare shapes of utsr-light: each trained at factor 2 alike on one thread, then scored.
 
-``python benchmarks/shapes.py DATA --minutes 10 [--only NAME ...]`` with the folder that holds ``ct`` and ``natural``.
+``python benchmarks/shapes.py DATA --minutes 10`` of processor time, or ``--steps 500``, ``[--only NAME ...]``; ``DATA``
+holds ``ct`` and ``natural``.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from equal_training import compare
+from equal_training import command
 
 from napari_nanoct.jobs.process import keep_pages
 from napari_nanoct.utsr import PRESETS, build
@@ -25,16 +24,6 @@ SHAPES = {
 }
 
 
-def main() -> None:
-    """Train and score every shape and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--minutes", type=float, default=10.0, help="processor time for each shape")
-    parser.add_argument("--only", nargs="*", choices=list(SHAPES), default=list(SHAPES))
-    options = parser.parse_args()
-    compare({name: partial(build, SHAPES[name], 2) for name in options.only}, options.data, options.minutes)
-
-
 if __name__ == "__main__":
     keep_pages()
-    main()
+    command(__doc__, {name: partial(build, shape, 2) for name, shape in SHAPES.items()})

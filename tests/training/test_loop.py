@@ -22,6 +22,12 @@ from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
 from napari_nanoct.utsr import PRESETS, build, load_network, read_card
 
 
+def beginning() -> tuple[Trainer, torch.Tensor]:
+    """A trainer of a tiny network, and two patches."""
+    torch.manual_seed(0)
+    return Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu")), torch.rand(2, 1, 16, 16)
+
+
 def test_learns_to_undo_a_blur() -> None:
     from napari_nanoct.training.degrade import gaussian_blur
 
@@ -34,9 +40,7 @@ def test_learns_to_undo_a_blur() -> None:
 
 
 def test_weights_that_run_away_are_left_for_the_average() -> None:
-    torch.manual_seed(0)
-    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
-    low = torch.rand(2, 1, 16, 16)
+    trainer, low = beginning()
     for _ in range(105):
         trainer.update(low, low + 0.1, 1e-3)
     average = {name: value.clone() for name, value in trainer.average.items()}
@@ -53,9 +57,7 @@ def test_weights_that_run_away_are_left_for_the_average() -> None:
 
 
 def test_a_gradient_that_is_not_finite_leaves_the_average_sound() -> None:
-    torch.manual_seed(0)
-    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
-    low = torch.rand(2, 1, 16, 16)
+    trainer, low = beginning()
     for _ in range(5):
         trainer.update(low, low + 0.1, 1e-3)
     hook = trainer.network.head.weight.register_hook(lambda gradient: gradient * math.inf)
@@ -78,9 +80,7 @@ def test_a_stage_begins_at_its_own_rate(recipe: Path) -> None:
 
 
 def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> None:
-    torch.manual_seed(0)
-    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
-    low = torch.rand(2, 1, 16, 16)
+    trainer, low = beginning()
     for _ in range(150):
         trainer.update(low, low + 0.1, 1e-3)
     usual = trainer.usual_loss

@@ -16,6 +16,7 @@ from napari_nanoct.finetune.held_out import window
 from napari_nanoct.finetune.patches import Batch, blind_spots
 from napari_nanoct.finetune.replay import JUDGED_SEED, degraded, slices
 from napari_nanoct.quality import psnr
+from napari_nanoct.training.data import filled
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.training.scanned import smallest_crop
 from napari_nanoct.utsr.network import UTSR
@@ -127,5 +128,5 @@ class Memory:
 
 
 def _finite(pair: SlicePair) -> SlicePair:
-    low, high = (np.nan_to_num(part, posinf=0.0, neginf=0.0) for part in (pair.low, pair.high))
+    low, high = (filled(part) for part in (pair.low, pair.high))
     return SlicePair(low, high, pair.usable, pair.low_slice)

@@ -17,11 +17,12 @@ from napari_nanoct.finetune.compare import Image, Restore, compare, save_compari
 from napari_nanoct.finetune.judge import restore
 from napari_nanoct.jobs import Done, Preview
 from napari_nanoct.jobs.record import stamp, versions
+from napari_nanoct.training.data import filled
 from napari_nanoct.utsr.card import Card
 from napari_nanoct.utsr.checkpoint import save_checkpoint
 from napari_nanoct.utsr.halo import measure_halo
 from napari_nanoct.utsr.network import UTSR
-from napari_nanoct.utsr.resampling import enlarge_bicubic, pad_reflect
+from napari_nanoct.utsr.resampling import enlarge_bicubic
 
 if TYPE_CHECKING:
     from napari_nanoct.finetune.tuning import Task
@@ -187,9 +188,7 @@ def interpolated(old: Mapping[str, Tensor], new: Mapping[str, Tensor], share: fl
 
 
 def measured_halo(task: Task, child: UTSR) -> int:
-    """Measure the halo on the largest slice, mirrored where it is smaller than what the measurement takes."""
+    """Measure the halo on the largest slice."""
     low = max((pair.low for pair in task.split.learnt), key=lambda low: low.size)
     side = 10 * child.period
-    picture = torch.from_numpy(np.nan_to_num(low[:side, :side], posinf=0.0, neginf=0.0))[None, None]
-    height, width = picture.shape[-2:]
-    return measure_halo(child.cpu(), pad_reflect(picture, 0, max(side - height, 0), 0, max(side - width, 0))[0, 0])
+    return measure_halo(child.cpu(), torch.from_numpy(filled(low[:side, :side])))

@@ -288,16 +288,9 @@ def train(
     batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
-    before = [0.0, 0.0]
-    for name in ("log.csv", "validation.csv"):  # a run that was killed noted more than it saved
-        kept = logged(output / name, first)
-        if name == "log.csv" and kept[1:]:
-            before = [float(value) for value in kept[-1][3:]]
-        if kept:
-            with whole(output / name) as part, part.open("w", newline="") as file:
-                csv.writer(file).writerows(kept)
-        else:
-            (output / name).unlink(missing_ok=True)
+    rewound(output / "validation.csv", first)
+    rows = rewound(output / "log.csv", first)
+    before = [float(value) for value in rows[-1][3:]] if rows else [0.0, 0.0]
     with (output / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
         if not file.tell():
@@ -333,13 +326,21 @@ def train(
     yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
 
 
-def logged(path: Path, until: int) -> list[list[str]]:
-    """Read the header and the rows of a log up to a step; nothing where there is none, or before the first step."""
-    if not until or not path.exists():
+def rewound(path: Path, until: int) -> list[list[str]]:
+    """Cut a log off after a step, for a run that was killed noted more than it saved; return the rows that are left.
+
+    Before the first step nothing is left, not even the header.
+    """
+    if not until:
+        path.unlink(missing_ok=True)
+    if not path.exists():
         return []
     with path.open(newline="") as file:
         header, *rows = csv.reader(file)
-    return [header, *(row for row in rows if int(row[0]) <= until)]
+    rows = [row for row in rows if int(row[0]) <= until]
+    with whole(path) as part, part.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return rows
 
 
 def keep_best(

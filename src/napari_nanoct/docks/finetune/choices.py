@@ -93,7 +93,7 @@ class TuneChoices(ScanChoices):
             minutes=None if minutes == PRESETS[preset].minutes else minutes,
             device=self.device.currentData(),
             resume=resume,
-            overwrite=not resume and (output.exists() or output.with_suffix(".png").exists() or cut_off(output)),
+            overwrite=not resume and (taken(output) or cut_off(output)),
         )
 
     def tell_place(self) -> None:
@@ -101,6 +101,11 @@ class TuneChoices(ScanChoices):
         named = bool(self.name.text().strip())
         self.place.setText(f"Becomes {self.output()}" if named else "Give the model a name.")
         self.resume.setVisible(named and cut_off(self.output()))
+
+
+def taken(output: Path) -> bool:
+    """Tell whether a model of this name is there, or a picture."""
+    return output.exists() or output.with_suffix(".png").exists()
 
 
 def cut_off(output: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_nanoct.docks.asking import Asking, copy_line
-from napari_nanoct.docks.finetune.choices import cut_off
+from napari_nanoct.docks.finetune.choices import cut_off, taken
 from napari_nanoct.docks.finetune.controls import PROGRESS
 from napari_nanoct.docks.finetune.files import copy_missing, with_files
 from napari_nanoct.docks.finetune.pairs import PairList
@@ -61,8 +61,7 @@ class TunePlan:
     @property
     def replaces(self) -> bool:
         """Whether a model of this name is there, or a picture."""
-        output = Path(self.settings.output)
-        return output.exists() or output.with_suffix(".png").exists()
+        return taken(Path(self.settings.output))
 
     def question(self) -> str:
         """Return what the user should know before the start, one line each."""
