@@ -203,7 +203,7 @@ def test_window_stays_free_during_previews(
     timer.stop()
     assert len(ticks) > 10
     waits, work = np.diff(ticks, axis=0).T
-    assert work.max() < 0.2  # seconds of the processor, 0.1 on an idle machine: on a busy one the clock says little
+    assert work.max() < 0.15  # seconds of the processor: on a busy machine the clock alone says little
     assert np.quantile(waits, 0.9) < 0.2
 
 
