@@ -330,7 +330,7 @@ def test_window_stays_free_during_a_run(
     open_dock: Callable, make_napari_viewer: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
 ) -> None:
     viewer, dock = open_dock(make_napari_viewer(show=True))
-    viewer.open(_saved(tmp_path, _deep(tomogram)[:64]), plugin="napari-nanoct")
+    viewer.open(_saved(tmp_path, _deep(tomogram)[:24]), plugin="napari-nanoct")
     _write_to(dock, tmp_path / "result.ome.zarr")
     _propose(qtbot, dock)
     ticks = []
