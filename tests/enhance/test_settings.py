@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 
 from napari_nanoct.enhance import EnhanceSettings
@@ -11,6 +15,13 @@ from napari_nanoct.errors import UserError
 
 def test_defaults_give_the_short_line() -> None:
     assert EnhanceSettings("in.tif", "out.zarr").arguments() == ["enhance", "in.tif", "out.zarr"]
+
+
+def test_numbers_of_numpy_go_into_a_record() -> None:
+    corner = np.array([0, 9, 3, 12])
+    settings = EnhanceSettings("in.tif", "o.zarr", scale=np.int64(2), slices=tuple(corner[:2]), crop=corner)  # type: ignore[arg-type]
+    assert settings == EnhanceSettings("in.tif", "o.zarr", scale=2, slices=(0, 9), crop=(0, 9, 3, 12))
+    assert json.loads(json.dumps(asdict(settings)))["crop"] == [0, 9, 3, 12]
 
 
 def test_every_setting_stands_in_the_line() -> None:
@@ -31,6 +42,9 @@ def test_every_setting_stands_in_the_line() -> None:
         ({"slices": (-1, 5)}, "slices -1:5"),
         ({"crop": (0, 0, 0, 4)}, "crop 0:0,0:4"),
         ({"crop": (0, 4, 5, 4)}, "crop 0:4,5:4"),
+        ({"slices": (0, 9, 2)}, "2 whole numbers"),
+        ({"slices": 5}, "2 whole numbers"),
+        ({"crop": (0.0, 4.0, 0.0, 4.0)}, "4 whole numbers"),
         ({"precision": "float16"}, "precision 'float16'"),
         ({"dtype": "uint8"}, "dtype 'uint8'"),
     ],

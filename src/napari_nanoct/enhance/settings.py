@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from operator import index
+from typing import Any, Literal, get_args
 
 from napari_nanoct.errors import UserError
 
@@ -57,8 +59,13 @@ class EnhanceSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        for name, count, example in (("slices", 2, "(10, 20)"), ("crop", 4, "(0, 512, 100, 612)")):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _whole(name, given, count, example))
         if self.scale not in (None, 1, 2, 4):
             raise UserError(f"scale {self.scale} does not exist; choose 1, 2 or 4")
+        if self.scale is not None:
+            object.__setattr__(self, "scale", int(self.scale))
         for name, value, choices in (
             ("precision", self.precision, get_args(Precision)),
             ("dtype", self.dtype, get_args(OutputType)),
@@ -103,6 +110,17 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     if not match:
         raise UserError(f"--crop {text!r} is not understood; give y0:y1,x0:x1, as in 0:512,100:612")
     return int(match[1]), int(match[2]), int(match[3]), int(match[4])
+
+
+def _whole(name: str, given: Iterable[Any], count: int, example: str) -> tuple[int, ...]:
+    """Return the numbers of a range as Python's own: NumPy's do not go into the record, which is JSON."""
+    try:
+        numbers = tuple(index(number) for number in given)
+    except TypeError:
+        numbers = ()
+    if len(numbers) != count:
+        raise UserError(f"{name} {given} are not {count} whole numbers; give them as in {example}")
+    return numbers
 
 
 def _join(pair: tuple[int, ...]) -> str:
