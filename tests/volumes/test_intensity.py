@@ -113,3 +113,9 @@ def test_range_of_odd_volumes() -> None:
     assert intensity_range(open_volume(np.full((3, 4), np.nan))) == IntensityRange(0.0, 1.0)
     data = np.array([[[0.0, 1.0], [np.nan, np.inf]]])
     assert intensity_range(open_volume(data)) == IntensityRange(0.005, 0.995)
+
+
+def test_range_of_a_small_sample_in_a_large_background() -> None:
+    data = np.zeros((2, 64, 64), np.uint16)
+    data[:, 30, 30:34] = (20000, 30000, 40000, 60000)
+    assert intensity_range(open_volume(data)) == IntensityRange(0.0, 60000.0)

@@ -70,7 +70,8 @@ def intensity_range(volume: Volume, *, seed: int = 0) -> IntensityRange:
     Returns
     -------
     IntensityRange
-        ``high = low + 1`` for a constant volume; 0 and 1 where no voxel is finite.
+        The ends of the sample where the percentiles are one value: nearly all of the volume is background. ``high =
+        low + 1`` for a constant volume; 0 and 1 where no voxel is finite.
     """
     random = np.random.default_rng(seed)
     depth = volume.shape[0]
@@ -86,4 +87,6 @@ def intensity_range(volume: Volume, *, seed: int = 0) -> IntensityRange:
     if values.size == 0:
         return IntensityRange(0.0, 1.0)
     low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+    if low == high:
+        low, high = float(values.min()), float(values.max())
     return IntensityRange(low, high if high > low else low + 1.0)
