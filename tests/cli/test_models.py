@@ -36,6 +36,7 @@ def test_cards_are_listed(folder: Path) -> None:
     assert "val (psnr 31.23)" in result.stdout
     assert "windows repeat every 8 pixels, tiles overlap by 32" in result.stdout
     assert "other" not in result.stdout
+    assert f"Left out: {folder / 'other.safetensors'} is a pickled PyTorch file" in result.stderr
 
 
 def test_fine_tuned_weights_name_their_parent_and_their_gain(folder: Path) -> None:

@@ -77,6 +77,32 @@ def test_a_file_without_card_is_refused(tmp_path: Path) -> None:
         load_network(path)
 
 
+@pytest.mark.parametrize("metadata", [b"null", b'["card"]', b"7"])
+def test_metadata_of_another_kind_are_refused(tmp_path: Path, metadata: bytes) -> None:
+    header = b'{"__metadata__": ' + metadata + b"}"
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(UserError, match="no model card"):
+        read_card(path)
+
+
+def test_an_unreadable_file_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"mine-x2\.safetensors cannot be read \(Permission denied\)"):
+        read_card(weights)
+
+
+def test_home_is_understood_in_a_path(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(weights.parent))
+    monkeypatch.setenv("USERPROFILE", str(weights.parent))
+    assert find_model("~/mine-x2.safetensors") == weights
+    monkeypatch.setenv("NANOCT_MODELS", "~")
+    assert find_model("mine", 2) == weights
+
+
 def test_a_flipped_bit_is_noticed(weights: Path) -> None:
     content = bytearray(weights.read_bytes())
     content[-7] ^= 1

@@ -23,7 +23,7 @@ def models(
     from napari_nanoct.utsr import list_models
     from napari_nanoct.utsr.catalogue import user_folder
 
-    found = list_models()
+    found = list_models(lambda problem: typer.echo(f"Left out: {problem}", err=True))
     if json:
         from dataclasses import asdict
         from json import dumps

@@ -94,9 +94,12 @@ def read_card(path: Path | str) -> Card:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path} does not exist; 'nanoct models' lists the weights that do.")
-    with path.open("rb") as file:
-        metadata = read_header(file, path).get("__metadata__", {})
-    if "card" not in metadata:
+    try:
+        with path.open("rb") as file:
+            metadata = read_header(file, path).get("__metadata__")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check that it is yours to read.") from error
+    if not isinstance(metadata, dict) or "card" not in metadata:
         raise UserError(
             f"{path} carries no model card, so it is not known which network it fits; use weights made by nanoct."
         )

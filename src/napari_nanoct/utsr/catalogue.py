@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from napari_nanoct.errors import UserError
@@ -14,18 +15,24 @@ SUFFIX = ".safetensors"
 
 def user_folder() -> Path:
     """Return the folder of the user's own weights: ``$NANOCT_MODELS``, or ``nanoct/models`` in the home directory."""
-    return Path(os.environ.get("NANOCT_MODELS") or Path.home() / "nanoct" / "models")
+    return Path(os.environ.get("NANOCT_MODELS") or "~/nanoct/models").expanduser()
 
 
-def list_models() -> list[tuple[Path, Card]]:
-    """List the shipped weights, then the user's own, each with its card; files without a readable card are left out."""
+def list_models(left_out: Callable[[UserError], object] = lambda problem: None) -> list[tuple[Path, Card]]:
+    """List the shipped weights, then the user's own, each with its card.
+
+    Parameters
+    ----------
+    left_out : callable
+        Told about each file that is left out, for it has no readable card.
+    """
     found = []
     for folder in (SHIPPED, user_folder()):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 found.append((path, read_card(path)))
-            except UserError:
-                continue
+            except UserError as problem:
+                left_out(problem)
     return found
 
 
@@ -45,7 +52,7 @@ def find_model(model: str, scale: int | None = None) -> Path:
         If there are no such weights, or the file has another factor.
     """
     if model.endswith(SUFFIX) or os.sep in model or Path(model).is_file():
-        path = Path(model)
+        path = Path(model).expanduser()
         card = read_card(path)
         if scale is not None and card.scale != scale:
             raise UserError(
