@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from napari_nanoct.cli import app
 from napari_nanoct.errors import UserError
+from napari_nanoct.utsr.catalogue import SHIPPED
 
 
 def run(*words: object) -> str:
@@ -57,6 +59,19 @@ def test_baselines_and_grid_dependence(tmp_path: Path, disc: np.ndarray) -> None
     assert "Change when the input is moved" in output
 
 
+def test_models_of_one_name_are_told_apart(tmp_path: Path, disc: np.ndarray, data: Path) -> None:
+    other = tmp_path / "utsr-light.safetensors"
+    copy(SHIPPED / "utsr-light-x2.safetensors", other)
+    imwrite(data / "ct" / "c" / "1.tif", disc)
+    index = data / "ct" / "index.csv"
+    index.write_text(index.read_text().replace("c,val", "cell c/d,val"))
+    words = [data / "ct", "--degrade", "bicubic", "--scale", 2, "--model", "utsr-light", "--model", other]
+    run(*words, "-o", tmp_path / "out")
+    found = rows(tmp_path / "out" / "scores.csv")
+    assert [row["method"] for row in found] == ["bicubic", "utsr-light", str(other)]
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["cell c-d-bicubic-1-x2.png"]
+
+
 def test_scores_a_measured_pair(tmp_path: Path, disc: np.ndarray) -> None:
     imwrite(tmp_path / "high.tif", disc)
     imwrite(tmp_path / "low.tif", (disc.reshape(32, 2, 32, 2).mean((1, 3)) * 3 + 50).astype(np.float32))
@@ -80,7 +95,7 @@ def test_scores_cracks_at_every_level(tmp_path: Path, data: Path) -> None:
     assert all(float(row["f1"]) > 0.3 for row in found if row["level"] == "0")
 
 
-def test_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
+def test_refuses_what_cannot_be_scored(tmp_path: Path, data: Path) -> None:
     (tmp_path / "file").touch()
     for words, message in (
         ([], "Give either slices"),
@@ -90,6 +105,7 @@ def test_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
         (["--low", "b.tif", "--high", "a.tif", "--cracks"], "--cracks needs slices whose cracks are known"),
         (["phantom:1", "--degrade", "bicubic"], "changes nothing at factor 1"),
         (["phantom:one"], "is not a phantom"),
+        ([data / "ct", "--cracks"], "ct has no known cracks; give phantom:SEED"),
         (["phantom:1", "--scale", 0], "There is no factor 0; choose 1, 2 or 4"),
     ):
         with pytest.raises(UserError, match=message):

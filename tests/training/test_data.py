@@ -59,6 +59,28 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         natural_pictures(tmp_path, "train")
 
 
+def test_an_index_of_a_spreadsheet_is_read(data: Path) -> None:
+    index = data / "ct" / "index.csv"
+    heading, *rows = index.read_text().splitlines()
+    rows = [row.removesuffix("2") + "2.0" if row.endswith("2") else row for row in rows]
+    index.write_text("\n".join([heading, *rows]), encoding="utf-8-sig")
+    assert [s.slices[0].shape for s in ct_samples(data, "train")] == [(192, 192), (96, 96)]
+
+
+def test_what_is_wrong_with_an_index_is_said(data: Path) -> None:
+    index = data / "ct" / "index.csv"
+    text = index.read_text()
+    index.write_text(text.replace(",", ";"))
+    with pytest.raises(UserError, match=r"ct.index\.csv has no column file, sample, use, hr_downsample"):
+        ct_samples(data, "train")
+    index.write_text(text.replace("train,", "train,two"))
+    with pytest.raises(UserError, match="hr_downsample two"):
+        ct_samples(data, "train")
+    index.write_text(text.replace(".tif", ".gone"))
+    with pytest.raises(UserError, match=r"\.gone could not be read \(FileNotFoundError"):
+        ct_samples(data, "train")
+
+
 def test_the_real_data(shared_data: Path) -> None:
     train, val = ct_samples(shared_data, "train"), ct_samples(shared_data, "val")
     assert not {s.name for s in train} & {s.name for s in val}

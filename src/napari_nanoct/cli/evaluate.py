@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +64,9 @@ def evaluate(
         for name in missing():
             typer.echo(f"Without {name}, which is not installed: pip install {name}", err=True)
     for name in model or ["utsr-light"]:
-        methods[PurePath(name).stem if name.endswith(".safetensors") else name] = scores.model(name, scale, device)
+        short = PurePath(name).stem if name.endswith(".safetensors") else name
+        # Two trainings by one recipe have files of one name.
+        methods[name if short in methods else short] = scores.model(name, scale, device)
     if output:
         output.mkdir(parents=True, exist_ok=True)
     found: Sequence[Score | CrackScore]
@@ -99,7 +102,8 @@ def _score_slices(
         key = (shown.sample, shown.level)
         if output and key not in pictured:
             pictured.add(key)
-            name = f"{shown.sample.replace(':', '-')}-{shown.protocol}-{shown.level + 1}-x{scale}.png"
+            sample = re.sub(r'[\\/:*?"<>|]', "-", shown.sample)  # a name of the user's own may be no file name
+            name = f"{sample}-{shown.protocol}-{shown.level + 1}-x{scale}.png"
             picture.save_picture(output / name, shown)
     return found
 

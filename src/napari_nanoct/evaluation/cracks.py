@@ -108,13 +108,18 @@ def crack_slices(sources: Sequence[str]) -> Iterator[CrackSlice]:
         ``phantom:SEED`` gives a phantom, the same with thin cracks (``phantom:SEED, thin``) and without any
         (``phantom:SEED, sound``), two slices each; a ``ct`` folder of training data gives the validation slices that
         have crack labels (``_cracks``, ``_particles``).
+
+    Raises
+    ------
+    UserError
+        If a source has none.
     """
     for source in sources:
-        if source.startswith(PHANTOM):
-            yield from _phantom(source)
-        elif (Path(source) / "index.csv").is_file():
-            yield from _labelled(Path(source))
-        else:
+        found = False
+        for one in _phantom(source) if source.startswith(PHANTOM) else _labelled(Path(source)):
+            found = True
+            yield one
+        if not found:
             raise UserError(f"{source} has no known cracks; give phantom:SEED or a ct folder with crack labels.")
 
 
@@ -199,12 +204,13 @@ def _phantom(source: str) -> Iterator[CrackSlice]:
 def _labelled(folder: Path) -> Iterator[CrackSlice]:
     from tifffile import imread
 
-    from napari_nanoct.training.data import binned, index_rows, normalised
+    from napari_nanoct.training.data import CT_COLUMNS, binned, index_rows, normalised, over_sampled
 
-    for row in index_rows(folder / "index.csv"):
+    index = folder / "index.csv"
+    for row in index_rows(index, *CT_COLUMNS) if index.is_file() else ():
         path = folder / row["file"]
         cracks, particles = (path.with_name(f"{path.stem}_{kind}.tif") for kind in ("cracks", "particles"))
         if row["use"] == "val" and cracks.is_file():
-            factor = int(row["hr_downsample"] or 1)
+            factor = over_sampled(row)
             masks = [binned((imread(mask) != 0).astype(np.float32), factor) >= 0.5 for mask in (cracks, particles)]
             yield CrackSlice(row["sample"], binned(normalised(imread(path).astype(np.float32)), factor), *masks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.jobs.files import reading
+
+CT_COLUMNS = "file", "sample", "use", "hr_downsample"
+"""What the index of CT slices must have."""
 
 Picture = NDArray[np.float32]
 
@@ -42,9 +47,13 @@ def natural_pictures(folder: Path, use: str) -> list[Picture]:
     from skimage.io import imread
     from skimage.util import img_as_float32
 
-    rows = index_rows(folder / "natural" / "index.csv")
-    chosen = [row for number, row in enumerate(rows, start=1) if (number % 10 == 0) == (use == "val")]
-    return [img_as_float32(imread(folder / "natural" / row["file"], as_gray=True)) for row in chosen]
+    rows = index_rows(folder / "natural" / "index.csv", "file")
+    pictures = []
+    for row in (row for number, row in enumerate(rows, start=1) if (number % 10 == 0) == (use == "val")):
+        path = folder / "natural" / row["file"]
+        with reading(str(path)):
+            pictures.append(img_as_float32(imread(path, as_gray=True)))
+    return pictures
 
 
 def ct_samples(folder: Path, use: str) -> list[Sample]:
@@ -62,10 +71,11 @@ def ct_samples(folder: Path, use: str) -> list[Sample]:
     from tifffile import imread
 
     samples: dict[str, list[Picture]] = {}
-    for row in index_rows(folder / "ct" / "index.csv"):
+    for row in index_rows(folder / "ct" / "index.csv", *CT_COLUMNS):
         if row["use"] == use:
-            pages = np.atleast_3d(imread(folder / "ct" / row["file"]).astype(np.float32).T).T
-            factor = int(row["hr_downsample"] or 1)
+            path, factor = folder / "ct" / row["file"], over_sampled(row)
+            with reading(str(path)):
+                pages = np.atleast_3d(imread(path).astype(np.float32).T).T
             samples.setdefault(row["sample"], []).extend(binned(page, factor) for page in normalised(pages))
     return [Sample(name, tuple(slices)) for name, slices in samples.items()]
 
@@ -130,15 +140,29 @@ def binned(page: Picture, factor: int) -> Picture:
     return np.ascontiguousarray(blocks.mean(axis=(1, 3), dtype=np.float64), dtype=np.float32)
 
 
-def index_rows(index: Path) -> list[dict[str, str]]:
+def index_rows(index: Path, *columns: str) -> list[dict[str, str]]:
     """Read an ``index.csv``, a dictionary a row.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or it lacks one of the columns.
     """
     if not index.is_file():
         raise UserError(f"{index} does not exist; give the data folder that holds natural/index.csv and ct/index.csv.")
-    with index.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    # What a spreadsheet saves begins with a mark that is no part of the first heading.
+    with reading(str(index)), index.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        rows, headings = list(reader), reader.fieldnames or ()
+    if lacking := [name for name in columns if name not in headings]:
+        raise UserError(f"{index} has no column {', '.join(lacking)}; its first line names them, with commas between.")
+    return rows
+
+
+def over_sampled(row: Mapping[str, str]) -> int:
+    """By how much a row of a ct index says that its slice is over-sampled; 1 where it says nothing."""
+    text = row["hr_downsample"] or "1"
+    number = text.removesuffix(".0")  # as a table of numbers with gaps is written
+    if not number.isdecimal() or not int(number):
+        raise UserError(f"The index.csv gives {row['file']} hr_downsample {text}; write a whole number, or nothing.")
+    return int(number)
