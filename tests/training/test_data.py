@@ -11,7 +11,7 @@ from tifffile import imwrite
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.data import ct_samples, natural_pictures, random_patches, sampling_weights
+from napari_nanoct.training.data import ct_samples, natural_pictures, normalised, random_patches, sampling_weights
 from napari_nanoct.training.recipe import load_recipe
 
 
@@ -27,6 +27,13 @@ def test_ct_is_split_by_sample_binned_and_normalised(data: Path) -> None:
     assert [(s.name, s.slices[0].shape) for s in train] == [("a", (192, 192)), ("b", (96, 96))]
     assert [s.name for s in ct_samples(data, "val")] == ["c"]
     np.testing.assert_allclose(np.percentile(train[0].slices[0], (0.5, 99.5)), (0, 1), atol=1e-5)
+
+
+def test_a_small_sample_in_a_large_background_keeps_its_range() -> None:
+    page = np.zeros((64, 64), np.float32)
+    page[30, 30:34] = (20, 30, 40, 50)
+    assert normalised(page).max() == 1
+    assert not normalised(page * 0).any()
 
 
 def test_patches_are_seeded_and_come_from_the_pictures() -> None:

@@ -224,6 +224,12 @@ def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
     list(train(plan, data, tmp_path / "run"))
     with pytest.raises(UserError, match="already holds a training"):
         next(train(plan, data, tmp_path / "run"))
+    state = tmp_path / "run" / "state.safetensors"
+    content = state.read_bytes()
+    state.write_bytes(content[:-100])
+    with pytest.raises(UserError, match=r"state\.safetensors could not be read"):
+        next(train(plan, data, tmp_path / "run", resume=True))
+    state.write_bytes(content)
     other = recipe.with_name("other.toml")
     other.write_text(recipe.read_text())
     with pytest.raises(UserError, match="by the recipe 'small', not 'other'"):
@@ -231,6 +237,25 @@ def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace("steps = 6", "steps = 9"))
     with pytest.raises(UserError, match="'small' as it was before it changed"):
         next(train(load_recipe(str(recipe)), data, tmp_path / "run", resume=True))
+
+
+def test_weights_without_their_training_are_not_replaced(data: Path, recipe: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "tiny-x1.safetensors"
+    weights.write_bytes(b"precious")
+    with pytest.raises(UserError, match=r"tiny-x1\.safetensors is there already, without its training"):
+        next(train(load_recipe(str(recipe)), data, tmp_path))
+    assert weights.read_bytes() == b"precious"
+
+
+def test_an_output_that_is_a_file_is_named(data: Path, recipe: Path) -> None:
+    with pytest.raises(UserError, match=r"small\.toml could not be written"):
+        next(train(load_recipe(str(recipe)), data, recipe))
+
+
+def test_weights_of_another_network_are_no_start(recipe: Path) -> None:
+    recipe.write_text('start = "utsr-light x2"\n' + recipe.read_text())
+    with pytest.raises(UserError, match=r"weights of another network than 'tiny'"):
+        start_network(load_recipe(str(recipe)))
 
 
 def test_learning_rate_rises_then_falls() -> None:
@@ -260,6 +285,8 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
     ("old", "new", "what"),
     [
         ("scale = 1", "scale = 3", "scale is 1, 2 or 4, not 3"),
+        ("seed = 5", "seed = -5", "seed is a whole number from 0, not -5"),
+        ("seed = 5", "seed = 5\nphantoms = 2.5", "phantoms is a whole number from 0, not 2.5"),
         ("warm_up = 2", "warm_up = 0", "warm_up is a whole number from 1, not 0"),
         ("natural = 1.0", "natural = 1.5", "natural is a share from 0 to 1, not 1.5"),
         ("natural = 1.0", "natural = 0.8\nphantom = 0.8", "more than 1 together"),

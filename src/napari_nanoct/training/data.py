@@ -123,8 +123,14 @@ def seeded(*numbers: int) -> Generator:
 
 
 def normalised(grey: Picture) -> Picture:
-    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped."""
-    low, high = np.percentile(grey[np.isfinite(grey)], (0.5, 99.5))
+    """Bring the 0.5 to 99.5 percentile range of the finite grey values to 0 to 1; nothing is clipped.
+
+    All of their range where these are one value, as they are for a small sample in a large background.
+    """
+    finite = grey[np.isfinite(grey)]
+    low, high = np.percentile(finite, (0.5, 99.5))
+    if low == high:
+        low, high = finite.min(), finite.max()
     return np.asarray((grey - low) / max(high - low, np.finfo(np.float32).eps), dtype=np.float32)
 
 

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import CancelToken
 from napari_nanoct.jobs.events import Done, Event, Progress
-from napari_nanoct.jobs.files import whole
+from napari_nanoct.jobs.files import reading, writing
 from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.folder import check_folder, rewound, weights_path
 from napari_nanoct.training.losses import image_losses, relative_loss
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import DESIGN, Card
@@ -159,7 +160,7 @@ class Trainer(Generic[Network]):
         UserError
             If the state is of another recipe or of another design of the network.
         """
-        with safe_open(path, framework="pt") as file:
+        with reading(str(path)), safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata()
             if metadata["recipe"] != self.recipe.name:
                 raise UserError(
@@ -200,7 +201,13 @@ def start_network(recipe: Recipe) -> UTSR:
         path = find_model(named[1], int(named[2])) if named else find_model(recipe.start)
         weights = load_network(path).state_dict()
         own = network.state_dict()
-        network.load_state_dict(own | {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape})
+        taken = {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape}
+        if any(name.startswith("u.") for name in own.keys() - taken.keys()):
+            raise UserError(
+                f"The recipe '{recipe.name}' starts from {path}, which are weights of another network than "
+                f"'{recipe.network}'; name others, or leave out start."
+            )
+        network.load_state_dict(own | taken)
     return network
 
 
@@ -266,18 +273,14 @@ def train(
     Raises
     ------
     UserError
-        If the data are missing, or ``output`` holds a training and ``resume`` is not asked for, or the reverse.
+        If the data are missing, or ``output`` holds a training or its weights and ``resume`` is not asked for, or
+        the reverse.
     """
-    state = output / "state.safetensors"
-    if state.exists() != resume:
-        raise UserError(
-            f"{output} holds no training to resume; leave out --resume."
-            if resume
-            else f"{output} already holds a training; continue it with --resume or choose another folder."
-        )
+    state = check_folder(recipe, output, resume)
     if threads:
         torch.set_num_threads(threads)
-    output.mkdir(parents=True, exist_ok=True)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     trainer = Trainer(recipe, start_network(recipe), torch.device(device))
     if resume and trainer.load(state) != repr(recipe):
@@ -326,23 +329,6 @@ def train(
     yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
 
 
-def rewound(path: Path, until: int) -> list[list[str]]:
-    """Cut a log off after a step, for a run that was killed noted more than it saved; return the rows that are left.
-
-    Before the first step nothing is left, not even the header.
-    """
-    if not until:
-        path.unlink(missing_ok=True)
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    rows = [row for row in rows if int(row[0]) <= until]
-    with whole(path) as part, part.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    return rows
-
-
 def keep_best(
     trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate, *, may_fall_back: bool
 ) -> None:
@@ -366,11 +352,6 @@ def keep_best(
         write_weights(trainer, network, batches, output, gains)
     elif may_fall_back and mean < trainer.best - LOST:
         trainer.fall_back(load_network(weights_path(trainer.recipe, output)).state_dict())
-
-
-def weights_path(recipe: Recipe, output: Path) -> Path:
-    """Where a training puts its averaged weights."""
-    return output / f"{recipe.network}-x{recipe.scale}.safetensors"
 
 
 def write_weights(

@@ -109,6 +109,9 @@ def _check(recipe: Recipe) -> None:
     """Raise a ValueError, or a TypeError, that says which value cannot be."""
     if recipe.scale not in (1, 2, 4):
         raise ValueError(f"scale is 1, 2 or 4, not {recipe.scale!r}")
+    for name in ("seed", "phantoms"):
+        if not isinstance(value := getattr(recipe, name), int) or value < 0:
+            raise ValueError(f"{name} is a whole number from 0, not {value!r}")
     if not recipe.stages:
         raise ValueError("there is no stage")
     for stage in recipe.stages:
