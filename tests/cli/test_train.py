@@ -46,3 +46,15 @@ def test_a_device_that_does_not_exist_is_named_before_anything_is_made(data: Pat
     with pytest.raises(UserError, match=r"device 'cuda:99' does not exist here; choose auto or .*cpu"):
         CliRunner().invoke(app, words, catch_exceptions=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_stopping_before_the_first_step_takes_effect_at_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, output = tmp_path / "mine.toml", tmp_path / "run"
+    recipe.write_text(RECIPE.replace("seed", "phantoms = 9\nseed"))
+    monkeypatch.setattr("napari_nanoct.cli.driving.cancel_on_signals", lambda cancel: cancel.cancel())
+    monkeypatch.setattr("napari_nanoct.phantoms.phantom", lambda *_, **__: pytest.fail("goes on"))
+    result = CliRunner().invoke(app, ["train", str(recipe), "--data", str(data), "--output", str(output)])
+    assert result.exit_code == 130
+    assert result.stderr == "Stopped; nothing was trained yet\n"

@@ -38,7 +38,7 @@ def drive(job: Callable[[CancelToken], Iterator[Event]], output: str, json: bool
     from napari_nanoct.jobs import Cancelled, CancelToken, Failed, to_json
 
     cancel = CancelToken()
-    _cancel_on_signals(cancel)
+    cancel_on_signals(cancel)
     if json:
         _cancel_on_line(cancel)
     try:
@@ -63,7 +63,7 @@ def drive(job: Callable[[CancelToken], Iterator[Event]], output: str, json: bool
         raise typer.Exit(1) from error
 
 
-def _cancel_on_signals(cancel: CancelToken) -> None:
+def cancel_on_signals(cancel: CancelToken) -> None:
     """Let the first Ctrl-C or SIGTERM end the run at the next tile; a second one ends it at once."""
 
     def stop(number: int, frame: Any) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_nanoct.jobs import CancelToken
+
 FIRST_SEED = 1001
 
 
@@ -21,34 +23,37 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with natural/index.csv and ct/index.csv.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for state, log and weights.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "cpu",
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
-    minutes: Annotated[float, typer.Option(help="Stop after so long, to be continued with --resume.")] = math.inf,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all by default.")] = None,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Stop after so long, to be continued with --resume.")
+    ] = math.inf,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in OUTPUT.")] = False,
 ) -> None:
     """Train a network by a recipe; stop with Ctrl-C or after --minutes, continue with --resume."""
-    import signal
     from functools import partial
 
+    from napari_nanoct.cli.driving import cancel_on_signals
     from napari_nanoct.cli.training_log import draw_log
     from napari_nanoct.enhance.device import choose_device
     from napari_nanoct.evaluation.validation import mean_gain, validation_pairs
     from napari_nanoct.jobs.cancel import Cancelled, CancelToken
     from napari_nanoct.jobs.events import Done, Progress
+    from napari_nanoct.training.folder import check_folder
     from napari_nanoct.training.loop import train as run
     from napari_nanoct.training.recipe import load_recipe
 
     chosen = str(choose_device(device))  # a wrong name is said before anything is made
     cancel = CancelToken()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: cancel.cancel())
+    cancel_on_signals(cancel)
     plan = load_recipe(recipe)
+    state = check_folder(plan, output, resume)
     again = f"continue with: nanoct train {recipe} --data {data} --output {output} --resume"
     try:
         events = run(
             plan,
             data,
             output,
-            phantoms=clean_phantoms(plan.phantoms),
+            phantoms=clean_phantoms(plan.phantoms, cancel),
             device=chosen,
             threads=threads,
             resume=resume,
@@ -65,18 +70,20 @@ def train(
                 if event.record["steps"] < plan.steps:
                     typer.echo(f"Stopped after {minutes:g} min; {again}")
     except Cancelled:
-        typer.echo(f"Stopped; {again}", err=True)
+        what = again if state.exists() else "nothing was trained yet"
+        typer.echo(f"Stopped; {what}", err=True)
         raise typer.Exit(130) from None
     finally:
         if (output / "log.csv").exists():
             draw_log(output)
 
 
-def clean_phantoms(count: int) -> Iterator[NDArray[np.float32]]:
+def clean_phantoms(count: int, cancel: CancelToken) -> Iterator[NDArray[np.float32]]:
     """Make slices of phantoms to train on, one after the other: four of each, by seeds that no evaluation uses."""
     from napari_nanoct.phantoms import phantom
     from napari_nanoct.training.data import normalised
 
     for number in range(count):
+        cancel.check()
         clean = normalised(phantom((24, 384, 384), seed=FIRST_SEED + number).clean)
         yield from (page.copy() for page in clean[3::6])
