@@ -105,6 +105,13 @@ def test_what_is_no_grey_volume(tmp_path: Path, data: np.ndarray, how: dict[str,
     assert str(caught.value).startswith(f"{tmp_path / 'v.tif'}: ")
 
 
+def test_pages_of_which_some_are_compressed_stay_in_order(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "v.tif") as tif:
+        for number, plane in enumerate(DATA[:8]):
+            tif.write(plane, contiguous=False, metadata=None, compression="zlib" if number % 2 else None)
+    same(tmp_path / "v.tif", DATA[:8])
+
+
 def test_pages_that_differ(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "v.tif") as tif:
         tif.write(DATA[0])

@@ -111,6 +111,8 @@ def open_file(path: Path) -> Opened:
             complete = first.dataoffset + first.nbytes <= size
         else:
             pages = [page for one in series for page in one.pages if page is not None]
+            if len(series) > 1:  # pages of one compression form a series, whatever lies between them
+                pages.sort(key=lambda page: page.index)
             reader = Pages(path, shape, dtype, tuple(page.index for page in pages))
             complete = len(pages) == shape[0] and all(_end(page) <= size for page in pages)
         if not complete:
