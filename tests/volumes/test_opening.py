@@ -58,7 +58,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 
 def test_voxel_size_and_unit_override() -> None:
-    assert open_volume(DATA, voxel_size=50, unit="nm").geometry == Geometry((50, 50, 50), unit="nanometer")
+    for size in (50, np.float32(50), np.int64(50)):
+        assert open_volume(DATA, voxel_size=size, unit="nm").geometry == Geometry((50, 50, 50), unit="nanometer")
     assert open_volume(DATA, voxel_size=(0.1, 0.05, 0.05), unit="µm").geometry.unit == "micrometer"
     with pytest.raises(UserError, match="'parsec' is not a unit of length"):
         open_volume(DATA, unit="parsec")

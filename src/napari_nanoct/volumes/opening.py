@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def _overridden(geometry: Geometry, voxel_size: float | Triple | None, unit: str
         geometry = replace(geometry, unit=name)
     if voxel_size is None:
         return geometry
-    size = (voxel_size, voxel_size, voxel_size) if isinstance(voxel_size, int | float) else voxel_size
+    size = (voxel_size, voxel_size, voxel_size) if isinstance(voxel_size, int | float | Real) else voxel_size
     resized = replace(geometry, voxel_size=size)
     z, y, x = (t * new / s for t, s, new in zip(geometry.origin, geometry.voxel_size, resized.voxel_size, strict=True))
     return replace(resized, origin=(z, y, x))
