@@ -31,6 +31,14 @@ def test_bm3d_smooths_where_it_is_installed() -> None:
     assert np.square(denoise(DENOISERS["bm3d"], 1, image) - clean).mean() < 0.5 * np.square(image - clean).mean()
 
 
+def test_bm3d_survives_the_smallest_slices() -> None:
+    pytest.importorskip("bm3d")
+    image = noisy(0.1)[1][:8, :9]
+    smoothed = denoise(DENOISERS["bm3d"], 1, image)
+    assert smoothed.shape == (8, 9)
+    assert smoothed.std() < image.std()
+
+
 def test_a_method_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_nanoct.evaluation.baselines.find_spec", lambda name: None)
     assert missing() == ["bm3d"]

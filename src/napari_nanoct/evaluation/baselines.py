@@ -14,6 +14,9 @@ from napari_nanoct.evaluation.scores import Method, baseline
 
 Image = NDArray[np.float32]
 
+SMALLEST_BM3D = 16
+"""Rows and columns that BM3D is given at least."""
+
 
 @dataclass(frozen=True)
 class Denoiser:
@@ -68,7 +71,10 @@ def bm3d(image: Image, amount: float) -> Image:
 
     profile = BM3DProfile()
     profile.step_ht = profile.step_wiener = 4
-    return np.asarray(run(image, sigma_psd=amount, profile=profile), dtype=np.float32)
+    height, width = image.shape
+    # It brings the interpreter down where its blocks of 8 pixels have no room to move.
+    roomy = np.pad(image, [(0, max(SMALLEST_BM3D - extent, 0)) for extent in image.shape], mode="symmetric")
+    return np.asarray(run(roomy, sigma_psd=amount, profile=profile)[:height, :width], dtype=np.float32)
 
 
 DENOISERS = {
