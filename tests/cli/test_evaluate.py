@@ -72,6 +72,14 @@ def test_models_of_one_name_are_told_apart(tmp_path: Path, disc: np.ndarray, dat
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["cell c-d-bicubic-1-x2.png"]
 
 
+def test_scores_are_kept_where_a_slice_is_too_small_for_the_grid(tmp_path: Path, disc: np.ndarray) -> None:
+    imwrite(tmp_path / "disc.tif", disc[16:48, 16:48])
+    words = [tmp_path / "disc.tif", "--degrade", "bicubic", "--scale", 4, "--grid", "-o", tmp_path / "out"]
+    with pytest.raises(UserError, match="Grid dependence needs a slice larger"):
+        run(*words)
+    assert len(rows(tmp_path / "out" / "scores.csv")) == 2
+
+
 def test_scores_a_measured_pair(tmp_path: Path, disc: np.ndarray) -> None:
     imwrite(tmp_path / "high.tif", disc)
     imwrite(tmp_path / "low.tif", (disc.reshape(32, 2, 32, 2).mean((1, 3)) * 3 + 50).astype(np.float32))
@@ -100,6 +108,7 @@ def test_refuses_what_cannot_be_scored(tmp_path: Path, data: Path) -> None:
     for words, message in (
         ([], "Give either slices"),
         (["phantom:1", "-o", tmp_path / "file"], "file is a file; give a folder"),
+        (["phantom:1", "-o", tmp_path / "file" / "in"], "in could not be written"),
         (["a.tif", "--low", "b.tif"], "Give either slices"),
         (["--low", "b.tif"], "Give either slices"),
         (["--low", "b.tif", "--high", "a.tif", "--cracks"], "--cracks needs slices whose cracks are known"),

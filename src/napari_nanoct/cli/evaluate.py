@@ -46,6 +46,7 @@ def evaluate(
     from napari_nanoct.errors import UserError
     from napari_nanoct.evaluation import scores
     from napari_nanoct.evaluation.baselines import missing, untrained
+    from napari_nanoct.jobs.files import writing
 
     if bool(truth) == bool(low or high) or bool(low) != bool(high):
         raise UserError("Give either slices to degrade (HIGH...), or both --low and --high.")
@@ -68,20 +69,21 @@ def evaluate(
         # Two trainings by one recipe have files of one name.
         methods[name if short in methods else short] = scores.model(name, scale, device)
     if output:
-        output.mkdir(parents=True, exist_ok=True)
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
     found: Sequence[Score | CrackScore]
+    pair = (low, high) if low and high else None
     if cracks:
         found = crack_scores = _score_cracks(truth or [], degrade, scale, methods)
         _print_cracks(crack_scores, f"Cracks by one threshold for all; {degrade}, x{scale}")
     else:
-        pair = (low, high) if low and high else None
         found = slice_scores = _score_slices(truth or [], pair, degrade, scale, methods, output)
         _print_scores(slice_scores, list(methods))
-        if grid:
-            _print_grid(truth or [], pair, degrade, scale, methods)
     if table:
         scores.write_csv(table, found)
         typer.echo(f"Scores: {table}")
+    if grid and not cracks:
+        _print_grid(truth or [], pair, degrade, scale, methods)
 
 
 def _score_slices(
