@@ -40,6 +40,14 @@ def test_round_trip(tmp_path: Path, dtype: str) -> None:
     np.testing.assert_array_equal(np.asarray(volume.data), data)
 
 
+@pytest.mark.parametrize(("level", "place"), [("0", "c/1/0/0"), ("0", "c/2/0/0"), ("1", "c/0/0/0")])
+def test_a_volume_copied_in_part_is_not_read_as_zeros(tmp_path: Path, level: str, place: str) -> None:
+    path = write(tmp_path / "v.ome.zarr", random((37, 20, 300)))
+    (path / level / place).unlink()
+    with pytest.raises(UserError, match=rf"1 of the \d files of its level '{level}' are missing; copy"):
+        open_volume(path)
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 300), st.integers(1, 700))
 def test_any_size(tmp_path_factory: pytest.TempPathFactory, depth: int, height: int, width: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +47,8 @@ def open_zarr(path: Path) -> Opened:
         ome = attributes.get("ome", attributes)
         if "multiscales" in ome:
             opened = _open_multiscale(node, ome)
+            if record:
+                _check_whole(path, node, ome["multiscales"][0])
             return Opened(opened.levels, opened.geometry, {**opened.metadata, **metadata})
         return _open_group(path, node, metadata)
     except UserError:
@@ -155,6 +158,18 @@ def _open_multiscale(group: zarr.Group, ome: Mapping[str, Any]) -> Opened:
         metadata["contrast"] = window
     (sz, sy, sx), (oz, oy, ox) = size, origin
     return Opened(tuple(levels), Geometry((sz, sy, sx), (oz, oy, ox), unit), metadata)
+
+
+def _check_whole(path: Path, group: zarr.Group, multiscale: Mapping[str, Any]) -> None:
+    """Refuse a volume that a run wrote, every shard of it, and that was copied in part: Zarr reads zeros there."""
+    for name in (str(dataset["path"]) for dataset in multiscale["datasets"]):
+        array = cast("Any", group[name])
+        if array.shards is None:  # written anew by another program, with the record
+            continue
+        shards = math.prod(-(-n // s) for n, s in zip(array.shape, array.shards, strict=True))
+        lost = shards - sum(file.is_file() for file in (path / name / "c").rglob("*"))
+        if lost > 0:
+            raise UserError(f"{lost} of the {shards} files of its level {name!r} are missing; copy the volume again")
 
 
 def _check_single(names: Sequence[str], shape: Sequence[int]) -> None:
