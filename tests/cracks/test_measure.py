@@ -145,6 +145,28 @@ def test_a_slice_is_measured(disc):
     assert measurement.whole.percolates == (False, False, False)
 
 
+@pytest.mark.parametrize("depth", [2, 3, 5])
+@pytest.mark.parametrize("width", [3.0, 5.0])
+def test_a_crack_through_few_slices_is_no_plane_in_them(depth, width):
+    x = np.indices((depth, 64, 64))[2]
+    share = np.clip(width / 2 - np.abs(x - 31.7) + 0.5, 0, 1)
+    share[:, :12] = share[:, 52:] = 0
+    grey = gaussian_filter(1 - share, (0, 0.8, 0.8))
+    (crack,) = measure_cracks((share > 0.4).astype(np.int32), volume(grey), void=0.0).cracks
+    assert crack.area == pytest.approx(depth * 40, rel=0.06)
+    assert np.allclose(crack.normal, [0, 0, 1], atol=0.05)
+    assert crack.aperture_mean == pytest.approx(width, rel=0.06)
+
+
+def test_a_crack_through_few_slices_keeps_its_tilt():
+    z, y, x = np.indices((5, 64, 64))
+    across = ((x - 31.7) - 0.5 * (z - 2)) / np.hypot(1, 0.5)
+    share = np.clip(4 / 2 - np.abs(across) + 0.5, 0, 1) * ((y >= 12) & (y < 52))
+    (crack,) = measure_cracks((share > 0.4).astype(np.int32), volume(1 - share), void=0.0).cracks
+    assert crack.area == pytest.approx(5 * 40 * np.hypot(1, 0.5), rel=0.1)
+    assert abs(crack.normal[0]) == pytest.approx(0.5 / np.hypot(1, 0.5), abs=0.08)
+
+
 def test_nan_is_left_out(disc):
     labels, image = scene(disc)
     grey = image.data.copy()

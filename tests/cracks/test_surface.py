@@ -63,7 +63,7 @@ def test_another_crack_is_not_entered(disc):
 def test_a_slice_has_upright_cracks():
     mask = np.zeros((1, 40, 60), bool)
     mask[0, 20, 10:50] = True
-    surface = mid_surface(mask, (3.0, 1.0, 1.0), flat=True)
+    surface = mid_surface(mask, (3.0, 1.0, 1.0), slices=1)
     assert surface.area.sum() == pytest.approx(3 * 40, rel=0.05)
     assert np.allclose(np.abs(surface.normal), [0, 1, 0], atol=1e-6)
 

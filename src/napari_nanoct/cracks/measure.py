@@ -117,6 +117,7 @@ def measuring(
     levels, source = census.levels(image, void, sign)
     settings |= {"grey of the wall": sign * levels.wall, "grey of the void": sign * levels.void, "void from": source}
     rows = {label: row for row, label in enumerate(sorted(census.voxels))}
+    through = {label for label, faces in census.faces.items() if faces[:, 0].all()}
     sums, evidence = Sums.empty(len(rows)), Evidence.empty(len(rows))
     for number, block in enumerate(work):
         yield len(work) + number, 2 * len(work)
@@ -124,7 +125,7 @@ def measuring(
         if not core.any():
             continue
         local = None if apertures is None else np.zeros(core.shape, np.float32)
-        for found in points(load(block, labels, image, pores, original, sign), levels, local):
+        for found in points(load(block, labels, image, pores, original, sign), levels, through, local):
             sums.add(rows[found.crack], found.surface, found.opening, mean_voxel(size))
             if found.original is not None:
                 evidence.add(rows[found.crack], found.original)

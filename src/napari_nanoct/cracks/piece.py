@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,8 +47,8 @@ class Piece:
         That -1, or 1.
     original
         The same part of the original layer.
-    flat
-        The volume is one slice.
+    depth
+        Slices of the whole volume.
     """
 
     block: Block
@@ -59,7 +59,7 @@ class Piece:
     pores: NDArray[np.bool_] | None
     sign: int
     original: Part | None
-    flat: bool
+    depth: int
 
     @property
     def corner(self) -> NDArray[np.float64]:
@@ -100,14 +100,16 @@ def load(block: Block, labels: Any, image: Volume, pores: Any | None, original: 
         hollow = (np.asarray(pores[block.padded]) != 0) & ~closed
         closed |= hollow
     here = np.asarray(labels[block.padded])
-    piece = Piece(block, image.geometry, here, grey, closed, hollow, sign, None, image.shape[0] == 1)
+    piece = Piece(block, image.geometry, here, grey, closed, hollow, sign, None, image.shape[0])
     if original is None:
         return piece
     end = piece.corner + np.array(grey.shape) * image.geometry.voxel_size
     return replace(piece, original=around(original, piece.corner, end, image.geometry.unit))
 
 
-def points(piece: Piece, levels: Levels, local: NDArray[np.float32] | None = None) -> Iterator[Points]:
+def points(
+    piece: Piece, levels: Levels, through: Container[int], local: NDArray[np.float32] | None = None
+) -> Iterator[Points]:
     """Measure the cracks of a block one by one.
 
     Parameters
@@ -116,20 +118,24 @@ def points(piece: Piece, levels: Levels, local: NDArray[np.float32] | None = Non
         The block.
     levels
         Grey values of wall and void.
+    through
+        Labels of the cracks that reach from the first slice of the volume to its last.
     local
         (z, y, x) of the core: gets the aperture of the nearest mid-surface point at the labelled voxels.
     """
     present = np.unique(piece.labels[piece.block.inner])
     for label, box, _ in label_boxes(piece.labels):
         if label in present:
-            yield _crack(piece, label, box, levels, local)
+            yield _crack(piece, label, box, levels, piece.depth if label in through else 0, local)
 
 
-def _crack(piece: Piece, crack: int, box: Box, levels: Levels, local: NDArray[np.float32] | None) -> Points:
+def _crack(
+    piece: Piece, crack: int, box: Box, levels: Levels, slices: int, local: NDArray[np.float32] | None
+) -> Points:
     size = piece.geometry.voxel_size
     grown = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)
     start = np.array([part.start for part in grown])
-    found = mid_surface(piece.labels[grown] == crack, size, piece.labels[grown] == 0, flat=piece.flat)
+    found = mid_surface(piece.labels[grown] == crack, size, piece.labels[grown] == 0, slices=slices)
     found = replace(found, voxel=found.voxel + start, position=found.position + start * size)
     beyond = np.ceil(_BEYOND * mean_voxel(size) / np.array(size))
     found = found[_within(found.voxel, piece.block, beyond)]

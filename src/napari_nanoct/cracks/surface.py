@@ -57,7 +57,7 @@ def mean_voxel(voxel_size: Triple) -> float:
 
 
 def mid_surface(
-    mask: NDArray[np.bool_], voxel_size: Triple, allowed: NDArray[np.bool_] | None = None, *, flat: bool = False
+    mask: NDArray[np.bool_], voxel_size: Triple, allowed: NDArray[np.bool_] | None = None, *, slices: int = 0
 ) -> Surface:
     """Find the mid-surface of one crack.
 
@@ -77,8 +77,10 @@ def mid_surface(
         Edge lengths (z, y, x).
     allowed
         Where points may lie beside the crack: not in another. Everywhere by default.
-    flat
-        The volume is one slice: cracks are taken to stand upright in it, and areas are lengths times its thickness.
+    slices
+        Of the volume, if the crack reaches from the first to the last; 0 for any other crack. One that a thin volume
+        cuts on both sides is taken to go straight on beyond, in one slice upright: else its side on would be taken for
+        its plane.
     """
     from scipy.ndimage import binary_dilation, generate_binary_structure
 
@@ -89,8 +91,8 @@ def mid_surface(
     sigma = WINDOW * mean_voxel(voxel_size)
     at = np.argwhere(near)
     offset, covariance = _moments(mask, at, voxel_size, sigma)
-    if flat:
-        covariance[:, 0, 0] += sigma**2
+    if slices:
+        covariance += _beyond(covariance[:, 0], sigma**2, (slices**2 - 1) / 12 * size[0] ** 2)
     normal = np.linalg.eigh(covariance)[1][:, :, 0]
     across = np.einsum("ni,ni->n", offset, normal)
     tangential = np.linalg.norm(offset - across[:, None] * normal, axis=1)
@@ -121,6 +123,17 @@ def mid_surface(
         cuts.append((at[closer][keep], position[keep], mean[keep], area[keep]))
     voxel, position, normal, area = (np.concatenate(part) for part in zip(*cuts, strict=True))
     return Surface(voxel, position, normal, area)
+
+
+def _beyond(along: NDArray[np.float64], whole: float, seen: float) -> NDArray[np.float64]:
+    """Return what a covariance lacks where the volume shows the variance `seen` along z, not that of the whole window.
+
+    ``along`` (n, 3) is its row for z: over its first value the direction in which the crack runs from slice to slice.
+    """
+    if seen == 0:
+        return np.diag([whole, 0.0, 0.0])
+    factor = max(0.0, whole / seen - 1) / np.maximum(along[:, 0], 1e-3 * seen)
+    return np.asarray(factor[:, None, None] * along[:, :, None] * along[:, None, :])
 
 
 def _moments(
