@@ -137,6 +137,29 @@ def test_no_clear_cracks(open_cracks: Callable, qtbot: QtBot, kind: str, said: s
     assert len(viewer.layers) == 1
 
 
+def test_a_voxel_size_that_is_given_after_the_strokes_counts(
+    open_cracks: Callable, cracked: tuple, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks()
+    image = viewer.add_image(cracked[0], name="scan")
+    _scribble(qtbot, dock, cracked[1])
+    _ask(qtbot, dock)
+    assert dock.run.plan.classifier.unit == "pixel"
+    image.scale, image.units = SCALE, "nm"
+    scribbles = dock.scribbling.brushes.layer
+    np.testing.assert_allclose(scribbles.extent.world, image.extent.world)
+    assert scribbles.units == image.units
+    dock.run.asking.withdraw()
+    _ask(qtbot, dock)
+    assert dock.run.plan.classifier.unit == "nanometer"
+    assert dock.run.plan.classifier.voxel_size == SCALE
+    low, _ = dock.run.plan.classifier.value_range
+    image.data = image.data + 1000
+    dock.run.asking.withdraw()
+    _ask(qtbot, dock)
+    assert dock.run.plan.classifier.value_range[0] == low + 1000
+
+
 @pytest.mark.parametrize("kind", ["file", "numpy", "dask"])
 def test_volume_by_the_classifier(
     open_cracks: Callable, cracked: tuple, tmp_path: Path, qtbot: QtBot, kind: str

@@ -89,6 +89,10 @@ def test_preview_follows_strokes_slices_and_thresholds(open_cracks: Callable, cr
     assert not probability.visible
     dock.ui.live.click()
     assert [layer.name for layer in viewer.layers] == ["scan", "scan scribbles"]
+    viewer.add_image(cracked[0] + 1, name="another")
+    assert dock.ui.learned.text()
+    dock.ui.layer.setCurrentIndex(dock.ui.layer.findText("another"))
+    assert not dock.ui.learned.text()  # nothing was learned from this one yet
 
 
 def test_a_stroke_and_an_undo_are_learned(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:

@@ -50,12 +50,17 @@ class Brushes:
         """Return the layer over `image`, added on top if it is not there."""
         assert self.store is not None
         if self.layer is None or self.layer not in self.viewer.layers:
-            place = placement(layer_geometry(image), 3)
-            options = {"name": f"{image.name} scribbles", "opacity": 0.75, "metadata": {PREVIEW: {}}, **place}
+            options = {"name": f"{image.name} scribbles", "opacity": 0.75, "metadata": {PREVIEW: {}}}
             self.layer = plain(self.viewer.add_labels(self.store, **options))
             self.layer.brush_size = BRUSH
             self.colour()
+            self.place(image)
         return self.layer
+
+    def place(self, image: Image) -> None:
+        """Put the layer where `image` lies."""
+        for name, value in placement(layer_geometry(image), 3).items():
+            setattr(self.layer, name, value)
 
     def colour(self) -> None:
         """Give every class its colour."""

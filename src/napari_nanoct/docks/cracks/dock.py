@@ -57,6 +57,7 @@ class CracksDock(QWidget):
         self.run = SegmentRun(napari_viewer, self.ui, self._current)
         self.loaded: CrackClassifier | None = None
         self._teacher: Teacher | None = None
+        self._taught: object = None  # the layer's data that it learns from
         self._searching, self._proposing, self._saving = Latest(), Latest(), Latest()
         self._connect()
         self._layer_changed()
@@ -104,19 +105,20 @@ class CracksDock(QWidget):
         self.ui.live.setChecked(False)
         for piece in (self._searching, self._proposing, self._saving):
             piece.cancel()
-        self._teacher = None
-        volume = attempt(self.ui.volume).value
-        if volume is not None and self.loaded is not None:
-            fitted = attempt(self.loaded.applied_to, volume.geometry).value
-            self.loaded = fitted[0] if fitted is not None else None
+        self.ui.learned.setText("")
+        attempt(self._teach)
         self.scribbling.follow()
 
     def _teach(self) -> Teacher:
-        """Return what learns from the layer; one that was refused when it was chosen may do by now."""
-        if self._teacher is None:
-            volume, image = self.ui.volume(), self.ui.image
+        """Return what learns from the layer as it is now: its values or its voxel size may have changed."""
+        volume, image = self.ui.volume(), self.ui.image
+        data = image.data if image is not None else None
+        if self._teacher is None or self._taught is not data or self._teacher.volume.geometry != volume.geometry:
             made_by = image.metadata.get("nanoct", {}).get("model", {}) if image is not None else {}
-            self._teacher = Teacher(volume, str(made_by.get("sha256", "")))
+            self._teacher, self._taught = Teacher(volume, str(made_by.get("sha256", ""))), data
+            if self.loaded is not None:
+                fitted = attempt(self.loaded.applied_to, volume.geometry).value
+                self.loaded = fitted[0] if fitted is not None else None
         return self._teacher
 
     # Without labels
@@ -178,9 +180,10 @@ class CracksDock(QWidget):
     def _look(self) -> Look:
         request, image, z = self._here()
         window = view_window(image, request.volume.shape[1:])
+        teacher = self._teach()  # first: it may let go of what was loaded
         store = None if self.loaded is not None else self.scribbling.brushes.store
         mask = None if isinstance(request.mask, str) else request.mask
-        return Look(self._teach(), image, store, self.loaded, z, window, mask, request.high, request.low)
+        return Look(teacher, image, store, self.loaded, z, window, mask, request.high, request.low)
 
     def _stroked(self) -> None:
         """Scribbles count from now on, not what was loaded."""

@@ -111,6 +111,8 @@ class Scribbling(QObject):
             layer = self.brushes.take(image, number)
             for event in (layer.events.paint, layer.events.set_data):  # an undo by Ctrl+Z only tells the second
                 event.connect(self._look_for_strokes)
+            for event in (image.events.scale, image.events.translate, image.events.affine, image.events.units):
+                event.connect(self._moved)
             button = self.ui.classes.button(number)
             if button is not None:
                 button.setChecked(True)
@@ -190,6 +192,11 @@ class Scribbling(QObject):
     def _saved(self, outcome: Outcome) -> None:
         if outcome.problem:
             self.ui.status.setText(outcome.problem)
+
+    def _moved(self, event: object = None) -> None:
+        """Keep the scribbles over their image, as when it gets its voxel size after the first strokes."""
+        if self.brushes.layer is not None and self.ui.image is not None:
+            self.brushes.place(self.ui.image)
 
     def _removed(self, event: Any) -> None:
         if plain(event.value) is self.brushes.layer:
