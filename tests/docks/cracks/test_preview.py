@@ -11,7 +11,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 
+from napari_nanoct.cracks.blocks import Rule, pieces_of
 from napari_nanoct.docks.cracks.overlay import TILE, view_window
+from napari_nanoct.docks.cracks.preview import joined
 
 LONG = 120_000
 SHAPE = (12, 300, 320)
@@ -209,6 +211,16 @@ def test_window_stays_free_during_previews(
     waits, work = np.diff(ticks, axis=0).T
     assert work.max() < 0.15  # seconds of the processor: on a busy machine the clock alone says little
     assert np.quantile(waits, 0.9) < 0.2
+
+
+def test_pieces_of_a_slice_are_joined_as_in_a_volume_run() -> None:
+    probability = np.random.default_rng(0).random((60, 70)).astype(np.float32)
+    probability[np.arange(40), np.arange(40)] = 0.5  # a crack of a pixel's width, along the diagonal
+    probability[7, 7] = 0.8
+    found = joined(probability, 0.5, 0.8)
+    np.testing.assert_array_equal(found, pieces_of(Rule(0.5, 0.8), probability[None])[0] > 0)
+    assert found[np.arange(40), np.arange(40)].all()
+    assert not joined(probability, 1.0, 1.0).any()
 
 
 def test_view_comes_first(open_cracks: Callable, make_napari_viewer: Callable, qtbot: QtBot) -> None:

@@ -158,8 +158,6 @@ def work_out(
     look: Look, known: Slice | None, wanted: list[Window], cancel: CancelToken
 ) -> tuple[Slice, NDArray[np.float32], NDArray[np.bool_]]:
     """Learn what is new, add tiles to what is known of the slice, and return it, probability and cracks (y, x)."""
-    from skimage.filters import apply_hysteresis_threshold
-
     classifier = look.teacher.classifier(look.store, look.classifier, cancel)
     if known is None or known.z != look.z or known.classifier is not classifier:
         known = Slice(look.z, classifier, np.zeros(look.teacher.volume.shape[1:], np.float32))
@@ -167,4 +165,14 @@ def work_out(
     probability = known.probability.copy()
     if look.mask is not None:
         probability[np.asarray(look.mask.data[look.z]) == 0] = 0
-    return known, probability, apply_hysteresis_threshold(probability, look.low, look.high)
+    return known, probability, joined(probability, look.low, look.high)
+
+
+def joined(probability: NDArray[np.float32], low: float, high: float) -> NDArray[np.bool_]:
+    """Return what in a slice goes on at `low` from where it reaches `high`, over corners too, as in a volume run."""
+    from scipy.ndimage import label
+
+    found, count = label(probability >= low, np.ones((3, 3)))
+    kept = np.zeros(count + 1, bool)
+    kept[found[probability >= high]] = True
+    return np.asarray(kept[found])
