@@ -69,11 +69,16 @@ def test_blocks_of_any_depth_take_as_much_memory(depth: int) -> None:
     assert slabs.tile_side(10 * slabs.BLOCK, 17) == slabs.NARROWEST
 
 
-def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dtype", "outside", "inside"), [("u1", 0, 1), ("i1", 0, -1), ("f4", np.nan, 1)])
+def test_a_mask_on_disk(cracked: NDArray[np.uint16], tmp_path: Path, dtype: str, outside: float, inside: float) -> None:
     mask = np.zeros(cracked.shape, np.uint8)
     mask[:, 8:60, 66:108] = 1
-    np.save(tmp_path / "mask.npy", mask)
-    labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr", mask=tmp_path / "mask.npy")
+    np.save(tmp_path / "mask.npy", np.where(mask, inside, outside).astype(dtype))
+    options = {"mask": tmp_path / "mask.npy", "measure": tmp_path / "cracks.csv"}
+    labels = segment_cracks(cracked, tmp_path / "cracks.ome.zarr", **options)
+    figures = (tmp_path / "cracks_whole.csv").read_text("utf-8-sig").splitlines()
+    assert f"volume of the sample,{mask.sum()},voxel3" in figures
+    assert any(line.startswith("source: mask,") for line in figures)
     found = np.asarray(labels.data)
     assert np.array_equal(found, whole(cracked, mask > 0))
     assert found.any()
@@ -98,7 +103,9 @@ def test_a_classifier_in_blocks_is_the_classifier_on_the_whole(
     rows = features[:, ::2, ::2, ::2].reshape(len(features), -1).T
     classifier = CrackClassifier.train(rows, taught, names, settings, intensity, geometry=volume.geometry)
     classifier.save(tmp_path / "trees.json")
-    found = np.asarray(segment_cracks(small, tmp_path / "c.ome.zarr", classifier=tmp_path / "trees.json").data)
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    found = np.asarray(segment_cracks(small, tmp_path / "c.ome.zarr", classifier="~/trees.json").data)
     pieces = Pieces(Rule(LOW, HIGH, 12))
     labels = pieces.add(classifier.probabilities(features)[0])
     assert np.array_equal(found, pieces.numbers()[labels])

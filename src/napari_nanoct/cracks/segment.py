@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,8 @@ def segment_volume(
         writer.abandon()
         raise
     sources = {"labels": str(path), "image": volume.source}
-    sources |= {name: one.source for name, one in (("original", original), ("pores", pores)) if one is not None}
+    others = {"mask": mask, "original": original, "pores": pores}
+    sources |= {name: one.source for name, one in others.items() if one is not None}
     _write_table(settings, measured, sources)
     yield Done(str(path), time.perf_counter() - start, record)
 
@@ -134,7 +135,7 @@ def _search(settings: SegmentSettings, source: Source) -> tuple[Search, list[str
 
         volume = source.volume
         made_by = volume.metadata.get("nanoct", {}).get("model", {}).get("sha256", "")
-        loaded = load_classifier(Path(settings.classifier))
+        loaded = load_classifier(Path(settings.classifier).expanduser())
         classifier, note = loaded.applied_to(volume.geometry, str(made_by), source.intensity)
         return ProbabilitySearch(classifier, size, settings.high, settings.low), [note] if note else []
     proposal = ProposalSettings(settings.sensitivity, settings.dark)
@@ -152,6 +153,7 @@ def _described(search: Search) -> dict[str, Any]:
 
 
 def _mask(file: str, volume: Volume, kind: str) -> Volume:
+    """Open a mask as truth values."""
     from napari_nanoct.volumes import open_volume
 
     mask = open_volume(file)
@@ -159,9 +161,10 @@ def _mask(file: str, volume: Volume, kind: str) -> Volume:
         raise UserError(
             f"the {kind} {file} has shape {mask.shape} and {volume.source} has {volume.shape}; give one of its shape"
         )
-    if not any(bool((np.asarray(mask.data[z : z + SLAB]) > 0).any()) for z in range(0, mask.shape[0], SLAB)):
+    where: Any = (mask.data != 0) & (mask.data == mask.data)  # NaN, which some fill the outside with, is no part of it
+    if not any(bool(np.asarray(where[z : z + SLAB]).any()) for z in range(0, mask.shape[0], SLAB)):
         raise UserError(f"the {kind} {file} is empty; choose another one, or leave it out")
-    return mask
+    return replace(mask, data=where, levels=())
 
 
 def _check_table(settings: SegmentSettings) -> None:

@@ -44,7 +44,7 @@ class Search(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A volume and a mask on one grid, read as finite normalised grey values."""
+    """A volume and a mask of truth values on one grid, read as finite normalised grey values."""
 
     volume: Volume
     intensity: IntensityRange
@@ -58,7 +58,7 @@ class Source:
         """Return a box of the mask, of ones where there is none."""
         if self.mask is None:
             return np.ones([part.stop - part.start for part in box], bool)
-        return np.asarray(self.mask.data[box]) > 0
+        return np.asarray(self.mask.data[box], bool)
 
     def read(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return a box of the volume, 0 where it is not finite, and where it is finite."""
