@@ -64,6 +64,20 @@ def test_a_click_goes_to_the_crack(open_cracks: Callable, plates: tuple, qtbot: 
         assert _colour(layer, 1 if row else 2) == SOUND
 
 
+def test_labels_in_another_unit_and_place(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(plates[0], name="enhanced", scale=np.array(SCALE) / 1000, units="um")
+    viewer.add_labels(np.zeros((2, 3, 4, 5), np.uint8), name="a series")
+    layer = viewer.add_labels(plates[1].copy(), name="cracks", scale=SCALE, units="nm", translate=(0, 400, 0))
+    viewer.layers.move(viewer.layers.index(layer), 1)
+    viewer.layers.selection.active = viewer.layers["enhanced"]
+    _measured(qtbot, dock)
+    assert dock.measures.shown.layer is layer
+    dock.ui.table.selectRow(1)
+    seen = layer.world_to_data(viewer.dims.point[-3:])
+    np.testing.assert_allclose(seen, (14, 30.5, 54.5), atol=0.6)
+
+
 def test_cracks_that_only_the_enhanced_layer_shows_are_flagged(
     open_cracks: Callable, plates: tuple, qtbot: QtBot
 ) -> None:

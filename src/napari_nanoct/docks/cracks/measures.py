@@ -138,7 +138,7 @@ class Measures(QObject):
             self.ui.status.setText(str(error))
             return
         chosen = plain(self.viewer.layers.selection.active)
-        truth = labels_volume(chosen) if chosen in self.ui.labels_layers() else None
+        truth = attempt(labels_volume, chosen).value if chosen in self.ui.labels_layers() else None
         truth = truth if truth is not None and truth.shape == request.volume.shape else None
         y0, y1, x0, x1 = view_window(image, request.volume.shape[1:])
         part = near(request.volume.shape, (z, (y0 + y1) // 2, (x0 + x1) // 2))
@@ -170,7 +170,9 @@ class Measures(QObject):
         there = self.ui.labels_layers()
         if active in there:
             there = [active]
-        fitting = [layer for layer in there if labels_volume(layer).shape == request.volume.shape]
+        volumes = [attempt(labels_volume, layer).value for layer in there]  # None: not of one volume
+        shapes = [None if volume is None else volume.shape for volume in volumes]
+        fitting = [layer for layer, shape in zip(there, shapes, strict=True) if shape == request.volume.shape]
         if fitting:
             return fitting[0]
         if there:

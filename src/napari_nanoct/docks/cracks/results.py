@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_nanoct.docks.choices import plain
 from napari_nanoct.docks.cracks.table import FLAG
-from napari_nanoct.docks.layers import world_point
+from napari_nanoct.docks.layers import layer_geometry, world_point
 
 if TYPE_CHECKING:
     import napari
@@ -112,9 +112,12 @@ class CrackLayer:
             return
         self.choose(crack)
         self.layer.visible = True
-        dims = self.viewer.dims
+        dims, geometry = self.viewer.dims, self.measured.measurement.geometry
         first = dims.ndim - 3
-        point = world_point(self.layer, dims, crack.centre)
+        # By its voxel: the layer may have another unit, or place, than the image that it was measured over.
+        voxel = (np.array(crack.centre) - geometry.origin) / geometry.voxel_size
+        lies = layer_geometry(self.layer)
+        point = world_point(self.layer, dims, (voxel * lies.voxel_size + lies.origin).tolist())
         for axis, place in enumerate(point, first):
             dims.set_point(axis, place)
         camera = getattr(self.viewer, "scene", self.viewer).camera  # "scene" since napari 0.9
