@@ -78,6 +78,44 @@ def test_scribbles_go_to_disk_and_come_back(
     assert [b.text() for b in second.ui.classes.buttons()] == ["crack", "pore", "background", "binder"]
 
 
+def test_scribbles_go_with_the_dock_and_come_back_with_another(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    np.save(tmp_path / "scan.npy", tomogram)
+    viewer, dock = open_cracks()
+    viewer.open(tmp_path / "scan.npy", plugin="napari-nanoct")
+    _ready(qtbot, dock)
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    expected = np.asarray(dock.scribbling.brushes.store)
+    viewer.window.remove_dock_widget(dock)
+    assert [layer.name for layer in viewer.layers] == ["scan"]  # what is painted on it now nobody would keep
+    _, second = open_cracks(viewer)
+    qtbot.waitUntil(lambda: "slice 3 are back" in second.ui.status.text(), timeout=10_000)
+    assert [layer.name for layer in viewer.layers] == ["scan", "scan scribbles"]
+    np.testing.assert_array_equal(np.asarray(second.scribbling.brushes.layer.data), expected)
+
+
+def test_scribbles_that_cannot_be_written_stay_when_the_dock_goes(
+    open_cracks: Callable, tomogram: np.ndarray, tmp_path: Path, qtbot: QtBot
+) -> None:
+    viewer, dock = open_cracks()
+    viewer.add_image(tomogram, name="scan")
+    (tmp_path / "no folder").touch()
+    dock.ui.output.setText(str(tmp_path / "no folder" / "cracks.ome.zarr"))
+    dock.ui.output.editingFinished.emit()
+    qtbot.waitUntil(
+        lambda: (
+            dock.scribbling.brushes.store is not None and dock.scribbling.brushes.store.path.parent.name == "no folder"
+        ),
+        timeout=10_000,
+    )
+    dock.scribbling.paint(1)
+    _stroke(dock.scribbling.brushes.layer, 3, 20, 1)
+    viewer.window.remove_dock_widget(dock)
+    assert [layer.name for layer in viewer.layers] == ["scan", "scan scribbles"]
+
+
 def test_undo_survives_a_change_of_slice(open_cracks: Callable, tomogram: np.ndarray, qtbot: QtBot) -> None:
     viewer, dock = open_cracks()
     viewer.add_image(tomogram, name="scan")

@@ -98,6 +98,7 @@ class CracksDock(QWidget):
             self.ui.live.setChecked(False)
             self._end()
             self.run.stopped("")
+            self.scribbling.close()
         return super().event(event)
 
     def _layer_changed(self) -> None:

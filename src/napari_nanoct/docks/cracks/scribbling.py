@@ -150,6 +150,12 @@ class Scribbling(QObject):
             if store is not None:
                 attempt(store.flush)
 
+    def close(self) -> None:
+        """Take the layer away, for nobody keeps what is painted on it from now on; it stays if it cannot be written."""
+        store = self.brushes.store
+        if store is not None and attempt(store.flush).problem is None:
+            self._forget()
+
     def _ask_class(self) -> None:
         name, given = QInputDialog.getText(self.ui, "Another class", "Its name, for example binder:")
         if given:
