@@ -29,6 +29,14 @@ def test_a_disc_has_its_area_and_normal(disc, aperture, normal):
     assert angle(surface, normal) < 1.0
 
 
+@pytest.mark.parametrize(("radius", "most"), [(2.0, 1.2), (3.0, 1.6), (4.0, 1.1)])
+@pytest.mark.parametrize("normal", NORMALS)
+def test_a_small_disc_is_not_drawn_out_to_the_window(disc, radius, most, normal):
+    share = disc(32, 1.5, normal, radius)
+    surface = mid_surface(share > 0.4, (1.0, 1.0, 1.0))
+    assert 0.65 < surface.area.sum() / (np.pi * radius**2) < most
+
+
 @pytest.mark.parametrize("coarse", [2, 4])
 @pytest.mark.parametrize("normal", [(0.3, 0.5, 0.81), (0.8, 0.6, 0.1)])
 def test_an_oblique_disc_is_the_same_on_coarser_slices(disc, coarse, normal):

@@ -95,7 +95,10 @@ def mid_surface(
         covariance += _beyond(covariance[:, 0], sigma**2, (slices**2 - 1) / 12 * size[0] ** 2)
     normal = np.linalg.eigh(covariance)[1][:, :, 0]
     across = np.einsum("ni,ni->n", offset, normal)
-    tangential = np.linalg.norm(offset - across[:, None] * normal, axis=1)
+    along = offset - across[:, None] * normal
+    square = (along**2).sum(axis=1)
+    # Two standard deviations of what is in the window: where a disc ends that is smaller than the window.
+    inside = (square <= (_RIM * sigma) ** 2) & (square**2 <= 4 * np.einsum("ni,nij,nj->n", along, covariance, along))
     number = np.full([length + 1 for length in near.shape], -1, np.intp)
     number[tuple(at.T)] = np.arange(len(at))
     cuts = []
@@ -115,7 +118,7 @@ def mid_surface(
         mean = (1 - share)[:, None] * normal[low] + (share * same)[:, None] * normal[high]
         mean /= np.linalg.norm(mean, axis=1)[:, None]
         steep = np.abs(mean[:, axis])
-        keep = (tangential[closer] <= _RIM * sigma) & (steep > _GRAZING)
+        keep = inside[closer] & (steep > _GRAZING)
         # What grazing cuts stood for is left to the others.
         weight = np.where(np.abs(mean) > _GRAZING, mean**2, 0).sum(axis=1)
         position = (at[low] + share[:, None] * step) * size
