@@ -150,7 +150,7 @@ def test_one_class_alone_is_one_sentence(open_cracks: Callable, cracked: tuple, 
         assert "preview" not in dock.ui.status.text()
 
 
-def test_next_slice(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None:
+def test_next_slice(open_cracks: Callable, cracked: tuple, qtbot: QtBot, tmp_path: Path) -> None:
     viewer, dock = open_cracks()
     viewer.add_image(cracked[0], name="scan")
     _ready(qtbot, dock)
@@ -159,6 +159,13 @@ def test_next_slice(open_cracks: Callable, cracked: tuple, qtbot: QtBot) -> None
     dock.ui.next.click()
     qtbot.waitUntil(lambda: "least sure" in dock.ui.status.text(), timeout=LONG)
     assert viewer.dims.current_step[0] != 5
+    dock.save_classifier(str(tmp_path / "a.json"))
+    qtbot.waitUntil(lambda: "Classifier saved" in dock.ui.status.text(), timeout=LONG)
+    for z in range(1, SHAPE[0]):
+        dock.scribbling.brushes.layer.paint((z, 40, 40), 3)
+    dock.load_classifier(str(tmp_path / "a.json"))
+    dock.ui.next.click()  # by the loaded classifier, too, only the one that is left
+    qtbot.waitUntil(lambda: "Slice 0: here" in dock.ui.status.text(), timeout=LONG)
 
 
 def test_classifier_is_saved_and_loaded(

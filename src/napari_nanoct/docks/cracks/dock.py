@@ -219,7 +219,8 @@ class CracksDock(QWidget):
                 layers.show_slice(look.image, self.viewer.dims, outcome.value)
                 self.ui.status.setText(f"Slice {outcome.value}: here the classifier is least sure.")
 
-        self._searching.start(then, look.teacher.least_sure, look.store, look.classifier, look.window, look.mask)
+        store = self.scribbling.brushes.store  # its slices are labelled, also where a loaded classifier counts
+        self._searching.start(then, look.teacher.least_sure, store, look.classifier, look.window, look.mask)
 
     def save_classifier(self, path: str) -> None:
         """Write what the scribbles make, or what was loaded."""
