@@ -137,6 +137,15 @@ def test_one_fine_slice_finds_its_slice_of_a_volume(tmp_path: Path, low: Volume)
     assert abs(result.project.matches[0].low_slice - 4) <= 1
 
 
+@pytest.mark.parametrize("z", [11, 16])
+def test_one_fine_slice_finds_its_slice_where_others_look_much_the_same(tmp_path: Path, z: int) -> None:
+    noise = gaussian_filter(np.random.default_rng(1).normal(size=(48, 160, 160)), (16, 4, 4)).astype(np.float32)
+    wide = noise.reshape(24, 2, 80, 2, 80, 2).mean((1, 3, 5))
+    single = saved(tmp_path, "single", noise[2 * z : 2 * z + 2].mean(0), 20.0)
+    result = paired(saved(tmp_path, "wide", wide, 40.0), single)
+    assert [match.low_slice for match in result.project.matches] == [z]
+
+
 def unsized(volume: Volume) -> Volume:
     return replace(volume, geometry=Geometry())
 

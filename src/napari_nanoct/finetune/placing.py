@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +98,7 @@ def place_volumes(
     start = Similarity(guess.scale)
     if common:
         start = Similarity(guess.scale, 0.0, common[0][1:], common[1][1:])
+    closer = nearest if high.shape[0] == 1 else follow
     found: list[Found] = []
     for number, places in enumerate(references(*scans, guess)):
         if cancel:
@@ -108,7 +109,7 @@ def place_volumes(
             here: Found | None = Found(z, offset + guess.slice_ratio * z, similarity, 0.0)
         else:
             here = find(*scans, places, guess, start, NEAR if common else None, cancel)
-        if here is not None and (here := follow(*scans, here, guess.slice_ratio)).agreement >= CERTAIN:
+        if here is not None and (here := closer(*scans, here, guess.slice_ratio)).agreement >= CERTAIN:
             found.append(here)
         # what two slices do not find the third will not
         if high.shape[0] == 1 if found else number == 1:
@@ -129,8 +130,9 @@ def references(low: Scan, high: Scan, guess: Expected) -> list[list[tuple[int, f
     """
     depth, other = low.volume.shape[0], high.volume.shape[0]
     if other == 1 < depth:
-        # the one slice is looked for in the whole volume
-        return [[(z, 0.0) for z in range(0, depth, STRIDE)]]
+        # the one slice is looked for in the whole volume, first where it should be
+        expected = -guess.slice_offset / guess.slice_ratio
+        return [[(z, 0.0) for z in sorted(range(0, depth, STRIDE), key=lambda z: abs(z - expected))]]
     reach = FURTHEST if depth > 1 else max(FURTHEST, other / guess.slice_ratio)
     first, last = sorted(((end - guess.slice_offset) / guess.slice_ratio) for end in (0, other - 1))
     if last < -reach or first > depth - 1 + reach:
@@ -222,6 +224,17 @@ def follow(low: Scan, high: Scan, start: Found, slice_ratio: float) -> Found:
     assert moving is not None
     similarity = refine(fixed, moving, similarity, (3.0, 1.2))
     return Found(start.z, position, similarity, agreement(*on_one_grid(fixed, moving, similarity))[0])
+
+
+def nearest(low: Scan, high: Scan, start: Found, slice_ratio: float) -> Found:
+    """Find which slice the only one of the other volume shows best, from one that it resembles."""
+    while True:
+        near = range(max(0, start.z - STRIDE), min(low.volume.shape[0], start.z + STRIDE + 1))
+        there = [follow(low, high, replace(start, z=z), slice_ratio) for z in near]
+        best = max(there, key=lambda found: found.agreement)
+        if best.z == start.z or best.agreement <= start.agreement:
+            return best
+        start = best
 
 
 def consensus(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tuple[Similarity, float]:
