@@ -102,7 +102,7 @@ def test_from_two_volumes_to_arrays_by_way_of_a_file(low: Volume, high: Volume, 
 
 
 def test_from_python_to_a_file(low: Volume, tmp_path: Path) -> None:
-    result = pair_slices(low, output=tmp_path / "pairs.json", slices=(2, 3))
+    result = pair_slices(low, output=tmp_path / "pairs.json", slices=[*np.arange(2, 4)])
     assert load_project(tmp_path / "pairs.json") == result.project
     with pytest.raises(UserError, match="overwrite=True"):
         pair_slices(low, output=tmp_path / "pairs.json")
@@ -112,6 +112,14 @@ def test_from_python_to_a_file(low: Volume, tmp_path: Path) -> None:
     project = pair_slices(np.asarray(low.data), slices=(2, 3), regions=(square,)).project
     assert len(project.matches) == 2
     assert project.regions == (square,)
+
+
+def test_a_slip_in_python_costs_no_volume(low: Volume, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ends in \.json"):
+        pair_slices(low, output=low.source, overwrite=True)
+    assert open_volume(low.source).shape == low.shape
+    with pytest.raises(UserError, match="no method 'half'; choose pairs, halves, neighbours or blind-spot"):
+        pair_slices(low, method="half")
 
 
 def test_a_zoom_scan_without_voxel_sizes(tmp_path: Path, low: Volume) -> None:

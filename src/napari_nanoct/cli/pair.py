@@ -49,11 +49,12 @@ def pair(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Pair slices of two tomograms of one place, or of one with itself, to fine-tune on."""
+    from napari_nanoct.finetune.project import check_name
+
     target = Path(output)
     if target.exists() and not overwrite:
         raise UserError(f"{output} exists; give another name or --overwrite.")
-    if target.suffix.lower() != ".json":
-        raise UserError(f"{output} is to be a file of pairs; give it a name that ends in .json.")
+    check_name(target)
     if halves and (blind_spot or high is None):
         raise UserError("--halves takes two tomograms, from half of the projections each, and not --blind-spot.")
     method = "halves" if halves else "blind-spot" if blind_spot else None

@@ -22,7 +22,7 @@ from napari_nanoct.finetune.matching import (
     slice_pair,
 )
 from napari_nanoct.finetune.placing import place_volumes
-from napari_nanoct.finetune.project import Match, Project, Region, Source, save_project
+from napari_nanoct.finetune.project import METHODS, Match, Project, Region, Source, check_name, save_project
 from napari_nanoct.finetune.scans import Scan, Triple
 from napari_nanoct.jobs import CancelToken, Progress
 from napari_nanoct.training.pairs import SlicePair
@@ -125,6 +125,8 @@ def pair_volumes(
     NothingPaired
         If no slice is left; single slices that do not go together are listed with the result.
     """
+    if method not in (None, *METHODS):
+        raise UserError(f"There is no method {method!r}; choose {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
     method = method or ("pairs" if high is not None else "neighbours" if low.shape[0] >= 3 else "blind-spot")
     if (high is not None) != (method in ("pairs", "halves")):
         raise UserError(
@@ -150,7 +152,8 @@ def pair_volumes(
         def matcher(z: int) -> Match:
             return match_itself(project, low, high, z)
 
-    chosen = sorted(set(slices)) if slices is not None else _spread(inside, SPREAD[method])
+    # integers of numpy cannot be written to the file
+    chosen = sorted({int(z) for z in slices}) if slices is not None else _spread(inside, SPREAD[method])
     matches, refusals = [], []
     for number, z in enumerate(chosen):
         if cancel:
@@ -205,6 +208,7 @@ def pair_slices(
     )
     assert one is not None
     if output is not None:
+        check_name(Path(output))
         if Path(output).exists() and not overwrite:
             raise UserError(f"{output} exists; give another name or overwrite=True.")
         if "array" in (one.source, other.source if other else ""):

@@ -92,8 +92,21 @@ class Project:
     regions: tuple[Region, ...] = ()
 
 
+def check_name(path: Path) -> None:
+    """Raise a UserError unless a file of pairs may have this name: a slip is not to replace a volume."""
+    if path.suffix.lower() != ".json" or path.is_dir():
+        raise UserError(f"{path} is to be a file of pairs; give it a name that ends in .json.")
+
+
 def save_project(project: Project, path: Path) -> None:
-    """Write the project as JSON; volumes beside the file by a relative path. It appears whole or not at all."""
+    """Write the project as JSON; volumes beside the file by a relative path. It appears whole or not at all.
+
+    Raises
+    ------
+    UserError
+        If the name does not end in ``.json``.
+    """
+    check_name(path)
     content = {"kind": KIND, "version": VERSION, **asdict(project)}
     for name in ("low", "high"):
         if content[name]:

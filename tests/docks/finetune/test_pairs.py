@@ -146,6 +146,8 @@ def test_saved_pairs_come_back(
     ui.every.setValue(3)
     _add(qtbot, dock, ui.add_every)
     path = tmp_path / "out" / "mine.json"
+    dock.files.save(str(path.with_suffix(".tif")))
+    assert "a name that ends in .json" in ui.status.text()
     dock.files.save(str(path))
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
     assert "Pairs saved" in ui.status.text()

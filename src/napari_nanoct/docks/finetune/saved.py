@@ -15,6 +15,7 @@ from napari_nanoct.docks.finetune.matching import Matcher
 from napari_nanoct.docks.finetune.regions import shapes_of
 from napari_nanoct.docks.threads import Outcome
 from napari_nanoct.errors import UserError
+from napari_nanoct.finetune.project import check_name
 
 if TYPE_CHECKING:
     import napari
@@ -55,6 +56,7 @@ class PairFiles(QObject):
     def save(self, path: str) -> None:
         """Write the project; a layer that is not on disk is copied beside it."""
         try:
+            check_name(Path(path))
             scans, project = self.pairs.project()
         except UserError as error:
             self.ui.status.setText(str(error))
