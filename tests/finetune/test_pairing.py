@@ -133,6 +133,18 @@ def test_a_zoom_scan_without_voxel_sizes(tmp_path: Path, low: Volume) -> None:
     assert 0.4 < match.usable < 0.95
 
 
+@pytest.mark.parametrize(("thick", "first"), [(2, 12), (1, 0)])
+def test_scans_of_as_many_slices_without_voxel_sizes(tmp_path: Path, thick: int, first: int) -> None:
+    noise = gaussian_filter(np.random.default_rng(2).normal(size=(24 * thick, 128, 128)), (3, 4, 4)).astype(np.float32)
+    wide = saved(tmp_path, "wide", noise.reshape(24, thick, 64, 2, 64, 2).mean((1, 3, 5)), None)
+    zoom = saved(tmp_path, "zoom", noise[first : first + 24], None)
+    project = paired(wide, zoom, factor=2, slices=(8, 12, 16)).project
+    assert project.low.voxel_size[0] == thick
+    assert [match.low_slice for match in project.matches] == [8, 12, 16]
+    for match in project.matches:
+        assert match.high_slice == pytest.approx(thick * (match.low_slice + 0.5) - 0.5 - first, abs=0.5)
+
+
 def test_two_single_slices(tmp_path: Path) -> None:
     result = paired(saved(tmp_path, "a", coarse()[4:5], None), saved(tmp_path, "b", FINE[11:12], None), factor=2)
     assert away(result.project.matches[0].similarity) < 0.3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.finetune.scans import CERTAIN, Expected, Scan, Triple, expected, explain, inverted, is_flat
+from napari_nanoct.finetune.scans import CERTAIN, Expected, Scan, Triple, expectations, explain, inverted, is_flat
 from napari_nanoct.training.register import Similarity
 
 if TYPE_CHECKING:
@@ -92,15 +92,30 @@ def place_volumes(
 
     if low.shape == high.shape and fingerprint(low) == fingerprint(high):
         raise UserError(f"{low.name} and {high.name} hold the same voxels; give two scans of one place.")
-    guess = expected(low, high, factor, common)
     scans = Scan(low, intensity_range(low)), Scan(high, intensity_range(high))
     shape = (low.shape[1], low.shape[2])
+    guess, found = max(
+        ((guess, look(*scans, guess, common, cancel)) for guess in expectations(low, high, factor, common)),
+        key=lambda both: together(both[1], both[0], shape)[1],
+    )
+    if not found:
+        raise UserError(explain(*scans, guess))
+    similarity, offset = consensus(found, guess, shape)
+    return Placement(guess.factor, similarity, guess.slice_ratio, offset, scans[0].range, scans[1].range)
+
+
+def look(
+    low: Scan, high: Scan, guess: Expected, common: tuple[Triple, Triple] | None, cancel: CancelToken | None
+) -> list[Found]:
+    """Look for a few slices where they should be; the first is searched for, the others are expected beside it."""
+    shape = (low.volume.shape[1], low.volume.shape[2])
     start = Similarity(guess.scale)
     if common:
         start = Similarity(guess.scale, 0.0, common[0][1:], common[1][1:])
-    closer = nearest if high.shape[0] == 1 else follow
+    single = high.volume.shape[0] == 1
+    closer = nearest if single else follow
     found: list[Found] = []
-    for number, places in enumerate(references(*scans, guess)):
+    for number, places in enumerate(references(low, high, guess)):
         if cancel:
             cancel.check()
         if found:
@@ -108,16 +123,13 @@ def place_volumes(
             z = places[0][0]
             here: Found | None = Found(z, offset + guess.slice_ratio * z, similarity, 0.0)
         else:
-            here = find(*scans, places, guess, start, NEAR if common else None, cancel)
-        if here is not None and (here := closer(*scans, here, guess.slice_ratio)).agreement >= CERTAIN:
+            here = find(low, high, places, guess, start, NEAR if common else None, cancel)
+        if here is not None and (here := closer(low, high, here, guess.slice_ratio)).agreement >= CERTAIN:
             found.append(here)
         # what two slices do not find the third will not
-        if high.shape[0] == 1 if found else number == 1:
+        if single if found else number == 1:
             break
-    if not found:
-        raise UserError(explain(*scans, guess))
-    similarity, offset = consensus(found, guess, shape)
-    return Placement(guess.factor, similarity, guess.slice_ratio, offset, scans[0].range, scans[1].range)
+    return found
 
 
 def references(low: Scan, high: Scan, guess: Expected) -> list[list[tuple[int, float]]]:
@@ -237,8 +249,28 @@ def nearest(low: Scan, high: Scan, start: Found, slice_ratio: float) -> Found:
         start = best
 
 
+def together(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tuple[list[Found], float]:
+    """Return the largest group of slices that agree on a placement to ``STRAY`` pixels, and how far it can be trusted.
+
+    That is their agreement, less how far they lie apart along z, in slices: a wrong distance of the slices shows there.
+    """
+    corners = np.array([(y, x) for y in (0, shape[0] - 1) for x in (0, shape[1] - 1)], float)
+
+    def along(one: Found) -> float:
+        return one.position / guess.slice_ratio - one.z
+
+    def close(one: Found, other: Found) -> bool:
+        apart = np.hypot(*(one.similarity.apply(corners) - other.similarity.apply(corners)).T).max() / guess.scale
+        return bool(max(apart, abs(along(one) - along(other))) <= STRAY)
+
+    groups = [[other for other in found if close(one, other)] for one in found]
+    group = max(groups, key=lambda some: (len(some), max(one.agreement for one in some)), default=[])
+    places = [along(one) for one in group] or [0.0]
+    return group, sum(one.agreement for one in group) - (max(places) - min(places))
+
+
 def consensus(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tuple[Similarity, float]:
-    """One placement from several slices: the mean of the largest group that agrees to ``STRAY`` pixels.
+    """One placement from several slices: the mean of those that agree.
 
     Returns
     -------
@@ -247,16 +279,8 @@ def consensus(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tu
     float
         Position of low-resolution slice 0 in slices of the high-resolution volume.
     """
-    corners = np.array([(y, x) for y in (0, shape[0] - 1) for x in (0, shape[1] - 1)], float)
+    group, _ = together(found, guess, shape)
     middle = (np.array(shape) - 1) / 2
-
-    def close(one: Found, other: Found) -> bool:
-        apart = np.hypot(*(one.similarity.apply(corners) - other.similarity.apply(corners)).T).max() / guess.scale
-        along = (one.position - other.position) / guess.slice_ratio - (one.z - other.z)
-        return bool(max(apart, abs(along)) <= STRAY)
-
-    groups = [[other for other in found if close(one, other)] for one in found]
-    group = max(groups, key=lambda some: (len(some), max(one.agreement for one in some)))
     places = [one.similarity.about(middle) for one in group]
     centre = np.mean([place.centre_high for place in places], axis=0)
     similarity = Similarity(

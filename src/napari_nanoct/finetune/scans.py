@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,6 +122,21 @@ def expected(low: Volume, high: Volume, factor: int | None, common: tuple[Triple
     else:
         offset = 0.5 * slice_ratio - 0.5
     return Expected(factor, scale, slice_ratio, offset)
+
+
+def expectations(
+    low: Volume, high: Volume, factor: int | None, common: tuple[Triple, Triple] | None
+) -> tuple[Expected, ...]:
+    """Return what `expected` does, and, where no voxel sizes tell, that slices as many may be finer as the pixels are.
+
+    So they are in a zoom scan on the same detector, which shows about the middle of the coarse one.
+    """
+    guess = expected(low, high, factor, common)
+    depth = low.shape[0]
+    if _sizes(low, high) or guess.scale == 1 or not depth == high.shape[0] > 1:
+        return (guess,)
+    z, w = (common[0][0], common[1][0]) if common else ((depth - 1) / 2, (depth - 1) / 2)
+    return guess, replace(guess, slice_ratio=guess.scale, slice_offset=w - guess.scale * z)
 
 
 def _sizes(low: Volume, high: Volume) -> tuple[Triple, Triple] | None:
