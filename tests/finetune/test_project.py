@@ -12,13 +12,14 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.finetune.project import Match, Project, Region, Source, load_project, save_project
 from napari_nanoct.training.register import Similarity
 
+SOURCE = Source("/elsewhere/high.tif", (20.0, 20.0, 20.0), "nm", (0.0, 1.0), "cd")
+
 
 def project(folder: Path) -> Project:
     low = Source(str(folder / "low.tif"), (40.0, 40.0, 40.0), "nm", (1.5, 900.0), "ab")
-    high = Source("/elsewhere/high.tif", (20.0, 20.0, 20.0), "nm", (0.0, 1.0), "cd")
     match = Match(3, 7.25, Similarity(2.01, -1.5, (10.0, 11.0), (22.0, 20.5)), 0.9, 0.05, 0.93, 0.8)
     regions = (Region(((0.0, 0.0), (0.0, 9.0), (9.0, 9.0)), use=False, low_slice=3),)
-    return Project("pairs", 2, low, high, (match, Match(4, 8.25, Similarity(1.9))), regions)
+    return Project("pairs", 2, low, SOURCE, (match, Match(4, 8.25, Similarity(1.9))), regions)
 
 
 def test_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -49,6 +50,11 @@ def test_moves_with_its_volume(tmp_path: Path) -> None:
         {"method": "guess"},
         {"matches": [{**asdict(Match(1, 1.0)), "low_slice": "first"}]},
         {"low": None},
+        {"high": None},  # the method takes two volumes
+        {"method": "halves", "factor": 1},  # slice 3 against 7.25
+        {"method": "neighbours", "factor": 1},  # with a second volume
+        {"low": {**asdict(SOURCE), "range": [5, 5]}},
+        {"matches": [{**asdict(Match(1, 1.0)), "gain": float("nan")}]},
     ],
 )
 def test_another_file_is_refused(tmp_path: Path, change: dict) -> None:

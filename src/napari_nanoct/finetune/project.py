@@ -160,8 +160,8 @@ def _content(path: Path) -> dict[str, Any]:
         if file.read(64).removeprefix(BOM_UTF8).lstrip()[:1] != b"{":
             raise _another(path, "another kind of file, no JSON text")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=int)
+    except ValueError:  # also of NaN and Infinity, which are no JSON
         raise _another(path, "JSON text that is cut off or damaged") from None
     return content
 
@@ -178,6 +178,11 @@ def _project(content: dict[str, Any], folder: Path) -> Project:
     matches = tuple(_match(match) for match in content["matches"])
     if content["method"] == "pairs" and any(1.15 * match.similarity.scale < content["factor"] for match in matches):
         raise ValueError(f"factor {content['factor']} is more than the second volume is finer")
+    if bool(content["high"]) != (content["method"] in ("pairs", "halves")):
+        raise ValueError(f"method {content['method']} takes {'one volume' if content['high'] else 'two volumes'}")
+    apart = 1 if content["method"] == "neighbours" else 0
+    if content["method"] != "pairs" and any(abs(match.high_slice - match.low_slice) != apart for match in matches):
+        raise ValueError(f"a slice does not go with the other one by method {content['method']}")
     return Project(
         content["method"],
         content["factor"],
@@ -194,6 +199,8 @@ def _project(content: dict[str, Any], folder: Path) -> Project:
 def _source(content: dict[str, Any], folder: Path) -> Source:
     z, y, x = (float(value) for value in content["voxel_size"])
     low, high = (float(value) for value in content["range"])
+    if not low < high:
+        raise ValueError(f"range {low:g} to {high:g}")
     path = str(folder / content["path"])
     return Source(path, (z, y, x), content["unit"], (low, high), content["fingerprint"])
 
