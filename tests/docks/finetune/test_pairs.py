@@ -54,6 +54,27 @@ def test_layers_method_and_factor_by_the_voxel_sizes(opened: tuple, scans: tuple
     assert ui.high_image is None
 
 
+def test_voxel_sizes_that_are_set_by_hand_are_followed(open_finetune: Callable, scans: tuple, qtbot: QtBot) -> None:
+    viewer, dock = open_finetune()
+    low, high = (viewer.add_image(scan, name=name) for scan, name in zip(scans, ("low", "high"), strict=True))
+    dock.ui.high.setCurrentIndex(dock.ui.high.findText("high"))
+    dock.ui.high.activated.emit(0)
+    viewer.dims.set_point(0, 5)
+    _add(qtbot, dock, dock.ui.add_current)
+    assert "correct the voxel sizes" in dock.ui.status.text()
+    for layer, look in ((low, LOW), (high, HIGH)):
+        layer.units = look["units"]
+        layer.scale = look["scale"]
+    assert dock.ui.factor.currentData() == 2
+    viewer.dims.set_point(0, 5 * 80)
+    _add(qtbot, dock, dock.ui.add_current)
+    assert _slices(dock) == [(5, True)]
+    low.translate = (0, 10, 10)  # where a layer lies is no matter
+    assert _slices(dock) == [(5, True)]
+    low.scale = (90, 80, 80)
+    assert not dock.pairs.entries
+
+
 def test_add_remove_and_look(opened: tuple, qtbot: QtBot) -> None:
     viewer, dock = opened
     ui = dock.ui
@@ -162,8 +183,10 @@ def test_saved_pairs_come_back(
 
     viewer.layers.clear()
     assert not dock.pairs.entries
+    masked = viewer.add_labels(np.zeros((10, 80, 80), int), name="no image", metadata={"source": project.low.path})
     dock.files.open(str(path))
     qtbot.waitUntil(lambda: not dock.pairs.busy, timeout=LONG)
+    viewer.layers.remove(masked)
     assert [layer.name for layer in viewer.layers] == ["mine-low", "mine-high", "used"]
     assert _slices(dock) == [(1, True), (4, True), (7, True)]
     scans, again = dock.pairs.project()

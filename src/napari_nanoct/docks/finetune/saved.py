@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
+from napari_nanoct.docks.choices import offered
 from napari_nanoct.docks.finetune.controls import PAIRS
 from napari_nanoct.docks.finetune.files import Loaded, keep, load
 from napari_nanoct.docks.finetune.matching import Matcher
@@ -102,10 +103,12 @@ class PairFiles(QObject):
         self.ui.status.setText(self.pairs.summary())
 
     def _layer(self, found: tuple[Any, dict[str, Any], str]) -> Any:
-        """Return the layer that shows a file, or add one."""
+        """Return the image layer that shows a file, or add one."""
+        from napari.layers import Image
+
         data, options, _ = found
         source = options["metadata"]["source"]
-        for layer in self.viewer.layers:
+        for layer in offered(self.viewer, Image):
             if str(layer.metadata.get("source") or layer.source.path) == source:
                 return layer
         return self.viewer.add_image(data, **options)

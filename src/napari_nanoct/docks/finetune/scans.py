@@ -135,12 +135,15 @@ class ScanChoices(TuneControls):
     def _update_layers(self, event: object = None) -> None:
         from napari.layers import Image, Points, Shapes
 
-        images: list[tuple[str, object]] = [(layer.name, layer) for layer in offered(self.viewer, Image)]
+        images: list[tuple[str, Any]] = [(layer.name, layer) for layer in offered(self.viewer, Image)]
         shapes: list[tuple[str, object]] = [(layer.name, layer) for layer in offered(self.viewer, Shapes)]
         points: list[tuple[str, object]] = [(layer.name, layer) for layer in offered(self.viewer, Points)]
         fill_combo(self.use, [("everything", None), *shapes])
         fill_combo(self.leave, [("nothing", None), *shapes])
         fill_combo(self.common, [("searched for", SEARCH), ("layers as they lie", AS_SHOWN), *points], SEARCH)
+        for _, layer in images:
+            for name in ("scale", "units"):
+                getattr(layer.events, name).connect(self._resized)  # the same one again does nothing
         before = self.image
         fill_combo(self.low, images, plain(self.viewer.layers.selection.active))
         self._suggest_low()
@@ -152,6 +155,14 @@ class ScanChoices(TuneControls):
             self._scans_chosen()
         if low_other or high_other:
             self.changed.emit()
+
+    def _resized(self, event: Any) -> None:
+        """Follow voxel sizes that are set by hand: factor and pairs are others with them."""
+        before = self.image, self.high_image
+        self._update_layers()
+        now = self.image, self.high_image
+        if now == before and event.source in now:
+            self._scans_chosen()
 
     def _low_chosen(self) -> None:
         self.pairs.clear()  # they are void
