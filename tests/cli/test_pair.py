@@ -75,6 +75,8 @@ def test_one_scan_says_what_is_assumed(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("low.npy", "-o", "p.txt"), r"\.json"),
+        (("low.npy", "-o", "low.npy/pairs.json"), r"low\.npy is no folder"),
+        (("low.npy", "--overlay", "low.npy"), r"low\.npy is no folder"),
         (("low.npy", "--halves"), "--halves takes two"),
         (("low.npy", "none.npy"), "no such file"),
         (("low.npy", "high.npy", "--blind-spot"), "Method blind-spot takes one volume"),

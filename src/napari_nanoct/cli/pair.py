@@ -49,12 +49,14 @@ def pair(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Pair slices of two tomograms of one place, or of one with itself, to fine-tune on."""
-    from napari_nanoct.finetune.project import check_name
+    from napari_nanoct.finetune.project import check_folder, check_name
 
     target = Path(output)
     if target.exists() and not overwrite:
         raise UserError(f"{output} exists; give another name or --overwrite.")
     check_name(target)
+    if overlay:
+        check_folder(Path(overlay))
     if halves and (blind_spot or high is None):
         raise UserError("--halves takes two tomograms, from half of the projections each, and not --blind-spot.")
     method = "halves" if halves else "blind-spot" if blind_spot else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from codecs import BOM_UTF8
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -96,6 +97,14 @@ def check_name(path: Path) -> None:
     """Raise a UserError unless a file of pairs may have this name: a slip is not to replace a volume."""
     if path.suffix.lower() != ".json" or path.is_dir():
         raise UserError(f"{path} is to be a file of pairs; give it a name that ends in .json.")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise a UserError unless the folder is there to write to or can be made: before the work, not after it."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"{there} is no folder that can be written to; give another one.")
 
 
 def save_project(project: Project, path: Path) -> None:
