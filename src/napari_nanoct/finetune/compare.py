@@ -21,6 +21,9 @@ Restore = Callable[[Image], Image]
 PANEL = 192
 """Side of the square that the picture shows, in pixels of the result."""
 
+FADE = 8
+"""Pixels of the result over which a slice fades out towards what is not usable."""
+
 
 def compare(judge: Judge, restorers: Mapping[str, Restore]) -> tuple[dict[str, dict[str, float | None]], list[Image]]:
     """Restore the held-out slices by every method and score them against their targets.
@@ -52,9 +55,8 @@ def compare(judge: Judge, restorers: Mapping[str, Restore]) -> tuple[dict[str, d
                 first.append(image)
             if not judge.supervised:
                 continue
-            # The correlation takes a whole square: what is not usable in it is the same for all.
-            inside = np.where(usable, image, view.high)
-            period = fourier_ring_correlation(view.high, inside).resolution() if min(image.shape) >= 16 else np.inf
+            both = (inside(view.high, usable), inside(image, usable))
+            period = fourier_ring_correlation(*both).resolution() if min(image.shape) >= 16 else np.inf
             rows.append((psnr(view.high, image, 1, usable), ssim(view.high, image, 1, _inner(usable)), period))
         if not rows:
             continue
@@ -64,6 +66,19 @@ def compare(judge: Judge, restorers: Mapping[str, Restore]) -> tuple[dict[str, d
             for key, value in zip(("psnr", "ssim", "frc"), values, strict=True)
         }
     return figures, first
+
+
+def inside(image: Image, usable: NDArray[np.bool_]) -> Image:
+    """Return the difference from the mean, faded out towards what is not usable: the correlation takes a whole square.
+
+    A sharp edge, or the target in its place, would be in both images and so count as detail that is there.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if usable.all():
+        return image
+    share = np.clip(distance_transform_edt(usable) / FADE, 0, 1)
+    return np.asarray((image - image[usable].mean()) * np.sin(np.pi / 2 * share) ** 2, np.float32)
 
 
 def _inner(usable: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
