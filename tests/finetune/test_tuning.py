@@ -249,3 +249,15 @@ def test_wrong_parents_and_places_get_a_sentence(
     with pytest.raises(UserError, match="would be replaced by what is made from it"):
         list(tuning.tune(replace(plan, parent=str(parent), output=str(parent), overwrite=True), pairs))
     assert [path.name for path in tmp_path.iterdir()] == ["p.safetensors"]
+
+
+def test_two_models_of_the_user_are_not_called_the_same(
+    make_pairs: Make, tiny_parents: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NANOCT_MODELS", str(tmp_path))
+    plan = settings(tiny_parents, tmp_path)
+    list(tuning.tune(plan, make_pairs(2)))
+    later = replace(plan, output=str(tmp_path / "later.safetensors"), name="mine")
+    with pytest.raises(UserError, match=r"mine-x1\.safetensors has the name mine"):
+        list(tuning.tune(later, make_pairs(2)))
+    assert tuning.parent_path(replace(plan, overwrite=True), 1) == tiny_parents[1]

@@ -32,7 +32,7 @@ from napari_nanoct.training.losses import restoration_loss
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import Card, read_card
-from napari_nanoct.utsr.catalogue import SHIPPED, find_model
+from napari_nanoct.utsr.catalogue import SHIPPED, find_model, list_models
 from napari_nanoct.utsr.checkpoint import load_network
 from napari_nanoct.utsr.network import UTSR
 
@@ -102,7 +102,7 @@ def parent_path(settings: TuneSettings, factor: int) -> Path:
     Raises
     ------
     UserError
-        If there are none of that name and factor, or the output would replace them or hide ones that ship.
+        If there are none of that name and factor, or the output would replace them or hide other ones that are there.
     """
     if settings.parent.endswith(".safetensors"):
         path = find_model(settings.parent)
@@ -117,7 +117,12 @@ def parent_path(settings: TuneSettings, factor: int) -> Path:
         raise UserError(f"{name} is the name of weights that ship; choose another name")
     if name in (read_card(path).name, *COMPARED):
         raise UserError(f"{name} is the name of what the new model is compared with; choose another name")
-    if Path(settings.output).resolve() == path.resolve():
+    output = Path(settings.output).resolve()
+    for other, card in list_models():
+        beside = other.resolve().parent == output.parent and other.resolve() != output
+        if beside and (card.name, card.scale) == (name, factor):
+            raise UserError(f"{other} has the name {name}, and only one of the two could be chosen; give another")
+    if output == path.resolve():
         raise UserError(f"{path} would be replaced by what is made from it; choose another output")
     return path
 
@@ -378,19 +383,9 @@ def finetune_model(
     --------
     >>> card = finetune_model("pairs.json", "mine-x2.safetensors", minutes=10)  # doctest: +SKIP
     """
+    places = str(project), str(output)
     settings = TuneSettings(
-        str(project),
-        str(output),
-        name,
-        notes,
-        str(parent),
-        preset,
-        minutes,
-        device,
-        threads,
-        seed,
-        resume,
-        overwrite,
+        *places, name, notes, str(parent), preset, minutes, device, threads, seed, resume, overwrite
     )
     for event in run(settings, cancel):
         if progress:
