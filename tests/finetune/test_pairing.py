@@ -145,8 +145,10 @@ def test_scans_of_as_many_slices_without_voxel_sizes(tmp_path: Path, thick: int,
         assert match.high_slice == pytest.approx(thick * (match.low_slice + 0.5) - 0.5 - first, abs=0.5)
 
 
-def test_two_single_slices(tmp_path: Path) -> None:
-    result = paired(saved(tmp_path, "a", coarse()[4:5], None), saved(tmp_path, "b", FINE[11:12], None), factor=2)
+@pytest.mark.parametrize("stated", [True, False])
+def test_two_single_slices(tmp_path: Path, stated: bool) -> None:
+    low = saved(tmp_path, "a", coarse()[4:5], 40.0 if stated else None)
+    result = paired(low, saved(tmp_path, "b", FINE[11:12], 20.0 if stated else None), factor=2)
     assert away(result.project.matches[0].similarity) < 0.3
     assert load_pairs(result.project)[0].high.shape == (160, 160)
 

@@ -141,7 +141,7 @@ def references(low: Scan, high: Scan, guess: Expected) -> list[list[tuple[int, f
         If the volumes are too far apart along z.
     """
     depth, other = low.volume.shape[0], high.volume.shape[0]
-    if other == 1 < depth:
+    if other == 1:
         # the one slice is looked for in the whole volume, first where it should be
         expected = -guess.slice_offset / guess.slice_ratio
         return [[(z, 0.0) for z in sorted(range(0, depth, STRIDE), key=lambda z: abs(z - expected))]]
