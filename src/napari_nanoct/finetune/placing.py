@@ -252,7 +252,8 @@ def nearest(low: Scan, high: Scan, start: Found, slice_ratio: float) -> Found:
 def together(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tuple[list[Found], float]:
     """Return the largest group of slices that agree on a placement to ``STRAY`` pixels, and how far it can be trusted.
 
-    That is their agreement, less how far they lie apart along z, in slices: a wrong distance of the slices shows there.
+    That is their agreement, less how far they lie apart along z, in slices of the high-resolution volume: a wrong
+    distance of the slices shows there.
     """
     corners = np.array([(y, x) for y in (0, shape[0] - 1) for x in (0, shape[1] - 1)], float)
 
@@ -265,7 +266,7 @@ def together(found: list[Found], guess: Expected, shape: tuple[int, int]) -> tup
 
     groups = [[other for other in found if close(one, other)] for one in found]
     group = max(groups, key=lambda some: (len(some), max(one.agreement for one in some)), default=[])
-    places = [along(one) for one in group] or [0.0]
+    places = [guess.slice_ratio * along(one) for one in group] or [0.0]
     return group, sum(one.agreement for one in group) - (max(places) - min(places))
 
 

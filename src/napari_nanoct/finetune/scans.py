@@ -20,6 +20,9 @@ FACTORS = (1, 2, 4)
 CERTAIN = 0.5
 """Agreement from which two slices are taken to show the same thing; unrelated ones stay below 0.3."""
 
+DISTANCES = 8
+"""Slices from which the places of some tell how far they are apart; fewer are taken to be as thick in both volumes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scan:
@@ -133,7 +136,7 @@ def expectations(
     """
     guess = expected(low, high, factor, common)
     depth = low.shape[0]
-    if _sizes(low, high) or guess.scale == 1 or not depth == high.shape[0] > 1:
+    if _sizes(low, high) or guess.scale == 1 or not depth == high.shape[0] >= DISTANCES:
         return (guess,)
     z, w = (common[0][0], common[1][0]) if common else ((depth - 1) / 2, (depth - 1) / 2)
     return guess, replace(guess, slice_ratio=guess.scale, slice_offset=w - guess.scale * z)
