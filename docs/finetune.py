@@ -81,9 +81,8 @@ def cases() -> Iterator[Case]:
         for factor in (1, 2):
             for volume in ("tomobank_nmc532", "phantom"):
                 yield Case(volume, degradation, factor, 4, USUAL)
-    for degradation in ("sparse", "soft"):
-        for volume in ("tomobank_nmc532", "phantom"):
-            yield Case(volume, degradation, 1, 4, LONG, cores=2)
+    for volume, degradation in (("tomobank_nmc532", "sparse"), ("phantom", "sparse"), ("tomobank_nmc532", "soft")):
+        yield Case(volume, degradation, 1, 4, LONG, cores=2)
     for method in ("pairs", "halves", "neighbours", "blind-spot"):
         yield Case("phantom", "noisy", 1, 8, USUAL, method)
     for minutes in MINUTES:
