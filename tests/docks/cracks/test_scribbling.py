@@ -33,8 +33,11 @@ def test_the_brush_makes_a_layer_over_the_image(
     image = viewer.add_image(tomogram, name="scan", scale=(50, 40, 40), translate=(500, 0, -80), units="nm")
     _ready(qtbot, dock)
     assert [button.text() for button in dock.ui.classes.buttons()] == ["crack", "pore", "background"]
+    added = []
+    viewer.layers.events.inserted.connect(lambda event: added.append(event.value.units))
     dock.ui.classes.button(2).click()
     layer = dock.scribbling.brushes.layer
+    assert added == [image.units]  # from the start: of layers in different units napari warns
     assert layer.mode == "paint"
     assert layer.selected_label == 2
     assert viewer.layers.selection.active == layer

@@ -51,10 +51,10 @@ class Brushes:
         assert self.store is not None
         if self.layer is None or self.layer not in self.viewer.layers:
             options = {"name": f"{image.name} scribbles", "opacity": 0.75, "metadata": {PREVIEW: {}}}
+            options |= placement(layer_geometry(image), 3)  # at once: napari warns of a layer in another unit
             self.layer = plain(self.viewer.add_labels(self.store, **options))
             self.layer.brush_size = BRUSH
             self.colour()
-            self.place(image)
         return self.layer
 
     def place(self, image: Image) -> None:
