@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_nanoct.docks.cracks.choices import CrackChoices, Request
     from napari_nanoct.docks.cracks.compare import Compared
     from napari_nanoct.docks.cracks.scribbling import Scribbling
+    from napari_nanoct.volumes import Volume
 
 
 class Measures(QObject):
@@ -138,8 +139,7 @@ class Measures(QObject):
             self.ui.status.setText(str(error))
             return
         chosen = plain(self.viewer.layers.selection.active)
-        truth = attempt(labels_volume, chosen).value if chosen in self.ui.labels_layers() else None
-        truth = truth if truth is not None and truth.shape == request.volume.shape else None
+        truth = _fitting(chosen, request.volume) if chosen in self.ui.labels_layers() else None
         y0, y1, x0, x1 = view_window(image, request.volume.shape[1:])
         part = near(request.volume.shape, (z, (y0 + y1) // 2, (x0 + x1) // 2))
         self.ui.status.setText("Comparing…")
@@ -170,9 +170,7 @@ class Measures(QObject):
         there = self.ui.labels_layers()
         if active in there:
             there = [active]
-        volumes = [attempt(labels_volume, layer).value for layer in there]  # None: not of one volume
-        shapes = [None if volume is None else volume.shape for volume in volumes]
-        fitting = [layer for layer, shape in zip(there, shapes, strict=True) if shape == request.volume.shape]
+        fitting = [layer for layer in there if _fitting(layer, request.volume) is not None]
         if fitting:
             return fitting[0]
         if there:
@@ -201,3 +199,9 @@ class Measures(QObject):
         path, _ = QFileDialog.getSaveFileName(self.ui, "Save the table", "cracks.csv", "Table (*.csv)")
         if path:
             self.export(path)
+
+
+def _fitting(layer: Any, image: Volume) -> Volume | None:
+    """Return the labels of a layer, None where they are not of one volume or have another shape than the image."""
+    labels = attempt(labels_volume, layer).value
+    return labels if labels is not None and labels.shape == image.shape else None
