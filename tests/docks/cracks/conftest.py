@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,24 @@ from napari_nanoct.cracks.scribbles import ScribbleStore
 SHAPE = (12, 48, 56)
 
 
+@pytest.fixture(scope="session")
+def bent_plate() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return a function that makes noisy grey values with a bent dark plate about a column, and the plate."""
+
+    def make(shape: tuple[int, int, int], column: float, swing: float, period: float) -> tuple[np.ndarray, np.ndarray]:
+        z, y, x = np.indices(shape)
+        crack = np.abs(x - column - swing * np.sin(y / period) - 0.3 * z) < 1.2
+        grey = np.random.default_rng(0).normal(1000, 25, shape)
+        grey[crack] -= 400
+        return grey.astype(np.float32), crack
+
+    return make
+
+
 @pytest.fixture
-def plate() -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy grey values (12, 48, 56) with a bent dark plate, and the plate."""
-    z, y, x = np.indices(SHAPE)
-    crack = np.abs(x - 20 - 4 * np.sin(y / 9) - 0.3 * z) < 1.2
-    grey = np.random.default_rng(0).normal(1000, 25, SHAPE)
-    grey[crack] -= 400
-    return grey.astype(np.float32), crack
+def plate(bent_plate: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Return a small one, (12, 48, 56)."""
+    return bent_plate(SHAPE, 20, 4, 9)
 
 
 @pytest.fixture

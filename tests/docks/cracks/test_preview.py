@@ -20,13 +20,9 @@ SHAPE = (12, 300, 320)
 
 
 @pytest.fixture(scope="module")
-def cracked() -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy grey values with a bent dark plate, and the plate."""
-    z, y, x = np.indices(SHAPE)
-    crack = np.abs(x - 120 - 10 * np.sin(y / 29) - 0.3 * z) < 1.2
-    grey = np.random.default_rng(0).normal(1000, 25, SHAPE)
-    grey[crack] -= 400
-    return grey.astype(np.float32), crack
+def cracked(bent_plate: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Return grey values and plate."""
+    return bent_plate(SHAPE, 120, 10, 29)
 
 
 def _scribble(dock, z: int, crack: np.ndarray) -> None:
