@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,6 +41,24 @@ def test_a_training_in_pieces(data: Path, tmp_path: Path) -> None:
     table = np.genfromtxt(output / "validation.csv", delimiter=",", names=True)
     assert table["step"] == pytest.approx([1, 3])
     assert (output / "log.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_phantoms_are_counted_and_natural_pictures_needed_for_their_share_alone(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(data / "natural")
+    recipe, output = tmp_path / "mine.toml", tmp_path / "run"
+    words = ["train", str(recipe), "--data", str(data), "--output", str(output)]
+    recipe.write_text(RECIPE)
+    with pytest.raises(UserError, match=r"natural.index\.csv does not exist; give the data folder"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    blocks = np.kron(np.random.default_rng(0).random((24, 12, 12)), np.ones((1, 8, 8)))
+    monkeypatch.setattr("napari_nanoct.phantoms.phantom", lambda *_, **__: SimpleNamespace(clean=blocks))
+    recipe.write_text(
+        RECIPE.replace("natural = 0.5", "natural = 0.0\nphantom = 0.5").replace("seed", "phantoms = 2\nseed")
+    )
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "phantom 1 of 2\nphantom 2 of 2\nstep 3 of 3" in result.output
 
 
 def test_a_device_that_does_not_exist_is_named_before_anything_is_made(data: Path, tmp_path: Path) -> None:

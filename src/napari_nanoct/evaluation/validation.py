@@ -29,13 +29,14 @@ def validation_pairs(data: Path, scale: int) -> list[Pair]:
     Parameters
     ----------
     data : Path
-        Folder that holds ``natural/index.csv`` and ``ct/index.csv``.
+        Folder that holds ``ct/index.csv`` and, it may be, ``natural/index.csv``.
     scale : int
     """
     from napari_nanoct.training.data import ct_samples, filled, natural_pictures
 
     truths = [TrueSlice(sample.name, filled(sample.slices[0])) for sample in ct_samples(data, "val")]
-    truths += [TrueSlice("natural", picture, False) for picture in natural_pictures(data, "val")[:2]]
+    if (data / "natural").exists():
+        truths += [TrueSlice("natural", picture, False) for picture in natural_pictures(data, "val")[:2]]
     crops = [replace(truth, image=middle(truth.image, CROP)) for truth in truths]
     return [
         pair

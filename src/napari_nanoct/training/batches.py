@@ -28,7 +28,7 @@ class Batches:
     ----------
     recipe : Recipe
     data : Path
-        Folder of the pictures.
+        Folder of the pictures; natural ones are needed where the recipe has a share of them.
     phantoms : iterable of ndarray, shape (y, x)
         Clean slices of phantoms, range 0 to 1; needed where the recipe has a share of them. Taken after the pictures.
     device : torch.device, optional
@@ -43,7 +43,8 @@ class Batches:
         device: torch.device | None = None,
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.natural = natural_pictures(data, "train")
+        shared = any(stage.natural for stage in recipe.stages)
+        self.natural = natural_pictures(data, "train") if shared else []
         samples = ct_samples(data, "train")
         if not samples:
             raise UserError(f"{data / 'ct' / 'index.csv'} has no row of use 'train'; add CT slices to train on.")

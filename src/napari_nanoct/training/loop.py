@@ -245,7 +245,7 @@ def train(
     ----------
     recipe : Recipe
     data : Path
-        Folder that holds ``natural/index.csv`` and ``ct/index.csv``.
+        Folder that holds ``ct/index.csv`` and, where the recipe has a share of them, ``natural/index.csv``.
     output : Path
         Folder for the state to resume from (``state.safetensors``), the logs (``log.csv``, ``validation.csv``) and the
         best averaged weights so far (``NAME.safetensors``, with their card).
