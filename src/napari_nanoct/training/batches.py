@@ -43,8 +43,7 @@ class Batches:
         device: torch.device | None = None,
     ) -> None:
         self.recipe, self.device = recipe, device
-        shared = any(stage.natural for stage in recipe.stages)
-        self.natural = natural_pictures(data, "train") if shared else []
+        self.natural = natural_pictures(data, "train") if any(stage.natural for stage in recipe.stages) else []
         samples = ct_samples(data, "train")
         if not samples:
             raise UserError(f"{data / 'ct' / 'index.csv'} has no row of use 'train'; add CT slices to train on.")
