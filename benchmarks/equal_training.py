@@ -16,7 +16,8 @@ from napari_nanoct.evaluation.pairs import degraded
 from napari_nanoct.evaluation.scores import bare, baseline, by_sample, evaluate, over_samples
 from napari_nanoct.evaluation.truth import true_slices
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.loop import Trainer, learning_rate
+from napari_nanoct.training.loop import Optimisers, Trainer, learning_rate
+from napari_nanoct.training.optimisers import adam
 from napari_nanoct.training.recipe import Recipe, Stage
 
 STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, batch=2, rate=1e-3, warm_up=200)
@@ -33,6 +34,7 @@ def trained(
     steps: float = math.inf,
     stages: Sequence[Stage] = (STAGE,),
     cosine: bool = True,
+    optimisers: Optimisers = adam,
 ) -> tuple[nn.Module, int, float]:
     """Train until the processor time or the steps are spent, an equal part of them in each stage.
 
@@ -40,7 +42,7 @@ def trained(
     """
     recipes = [Recipe("alike", "utsr-light", 2, 2, (stage,)) for stage in stages]
     batches = [Batches(recipe, data) for recipe in recipes]
-    trainer = Trainer(recipes[0], network, torch.device("cpu"))
+    trainer = Trainer(recipes[0], network, torch.device("cpu"), optimisers)
     started = time.process_time()
 
     def spent() -> float:

@@ -35,7 +35,7 @@ process that `nanoct` or a dock starts (`OMP_WAIT_POLICY`, unless it is set)."""
 
 START = "`nanoct --help` imports neither torch nor napari; the interpreter's own start is the unit."
 
-STEP = """Forward, backward and Adam of `utsr-light` at factor 2, one thing changed at a time. In use are bfloat16,
+STEP = """Forward, backward and Muon of `utsr-light` at factor 2, one thing changed at a time. In use are bfloat16,
 channels last, attention written out and, under Linux, an allocator that keeps its pages. *Allocator as it comes* is a
 process without that setting."""
 

@@ -21,13 +21,20 @@ FRESH_PAGES = "--fresh-pages"
 
 
 def step(
-    count: int, side: int, device: str, precision: str = "bfloat16", layout: str = "channels_last", fused: bool = False
+    count: int,
+    side: int,
+    device: str,
+    precision: str = "bfloat16",
+    layout: str = "channels_last",
+    fused: bool = False,
+    plain: bool = False,
 ) -> Callable[[], float]:
     """Make a call that takes one step on ``count`` patches of ``side`` pixels and returns the loss."""
     import torch
     import torch.nn.functional as functional
 
     from napari_nanoct.training.losses import restoration_loss
+    from napari_nanoct.training.optimisers import adam, muon_and_adam
     from napari_nanoct.utsr import PRESETS, build
 
     def fused_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -36,7 +43,7 @@ def step(
     torch.manual_seed(0)
     memory = getattr(torch, layout)
     network = build(PRESETS["utsr-light"], 2).to(device).train().to(memory_format=memory)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    optimisers = (adam if plain else muon_and_adam)(network)
     low = torch.rand(count, 1, side, side, device=device).to(memory_format=memory)
     high = torch.rand(count, 1, 2 * side, 2 * side, device=device)
 
@@ -47,9 +54,10 @@ def step(
             with casting:
                 result = network(low)
             loss = restoration_loss(result, high)
-            optimiser.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             loss.backward()
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         return loss.item()  # waits for the device
 
     return call
@@ -91,6 +99,7 @@ def main() -> None:
         "float32": step(8, 64, device, precision="float32"),
         "channels first": step(8, 64, device, layout="contiguous_format"),
         "fused attention": step(8, 64, device, fused=True),
+        "Adam alone": step(8, 64, device, plain=True),
         "2 patches of 64": step(2, 64, device),
         "2 patches of 128": step(2, 128, device),
     }

@@ -29,6 +29,7 @@ from napari_nanoct.jobs import Cancelled, CancelToken, Event, Loss, Preview, Pro
 from napari_nanoct.jobs.files import writing
 from napari_nanoct.training.loop import LEAST_PACE, Trainer, learning_rate
 from napari_nanoct.training.losses import restoration_loss
+from napari_nanoct.training.optimisers import adam
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import Card, read_card
@@ -199,7 +200,7 @@ class Task:
         self.stage = stage
         self.plan = {"rate": RATE, "warm_up": WARM_UP, "patch": self.patch, "own": self.own, "replay": AGAIN}
         torch.manual_seed(settings.seed)
-        self.trainer = Trainer(recipe, load_network(self.path), device)
+        self.trainer = Trainer(recipe, load_network(self.path), device, adam)
         self.parent.to(device)
 
     def step(self, rate: float) -> float:

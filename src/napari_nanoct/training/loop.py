@@ -1,4 +1,4 @@
-"""The training loop: steps of Adam in bfloat16, an average of the weights, a checkpoint to resume from."""
+"""The training loop: steps of Muon in bfloat16, an average of the weights, a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,7 @@ from napari_nanoct.jobs.files import reading, writing
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.folder import check_folder, rewound, weights_path
 from napari_nanoct.training.losses import image_losses, relative_loss
+from napari_nanoct.training.optimisers import muon_and_adam
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import DESIGN, Card
 from napari_nanoct.utsr.catalogue import find_model
@@ -42,7 +43,7 @@ VALIDATE_EVERY = 1000
 # of about so many last ones is: some creep away.
 SETTLED, SPIKE, RECENT, CREEP = 100, 10.0, 10, 3.0
 # Others lose slowly what they had learnt, and no loss tells: so many decibels below the best validation are too many.
-LOST = 0.5
+LOST = 1.0
 LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
@@ -55,11 +56,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Merge = Callable[[Tensor], Tensor]
 """From losses to one number to make smaller."""
 
+Optimisers = Callable[[nn.Module], Sequence[torch.optim.Optimizer]]
+"""From a network to what takes its steps, each for some of the weights."""
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
 class Trainer(Generic[Network]):
-    """Network, its averaged twin and the optimiser, with their state on disk.
+    """Network, its averaged twin and the optimisers, with their state on disk.
 
     Parameters
     ----------
@@ -67,15 +71,18 @@ class Trainer(Generic[Network]):
     network : Module
         From (n, 1, h, w) to (n, 1, scale * h, scale * w).
     device : torch.device
+    optimisers : callable
     """
 
-    def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, network: Network, device: torch.device, optimisers: Optimisers = muon_and_adam
+    ) -> None:
         self.recipe, self.device, self.step = recipe, device, 0
         self.best, self.usual_loss, self.recent_loss, self.pace = -math.inf, 0.0, 0.0, 1.0
         network = network.to(device).train()
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
+        self.optimisers = optimisers(self.network)
 
     def update(
         self, low: Tensor, high: Tensor, rate: float, judge: Loss = image_losses, merge: Merge = relative_loss
@@ -83,8 +90,9 @@ class Trainer(Generic[Network]):
         """Take one step on a batch and return its mean loss; fall back where that shows weights that have run away."""
         if self.recipe.at(self.step)[1] == 0:
             self.pace = 1.0  # a stage has a rate of its own
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * self.pace
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self.pace
         low = low.to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             result = self.network(low)
@@ -92,7 +100,7 @@ class Trainer(Generic[Network]):
         size = losses.mean().item()
         sound = not self._ran_away(size)
         if sound:
-            self.optimiser.zero_grad(set_to_none=True)
+            self.network.zero_grad(set_to_none=True)
             merge(losses).backward()
             # A sound loss may have a gradient that is not finite.
             sound = bool(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5).isfinite())
@@ -100,7 +108,8 @@ class Trainer(Generic[Network]):
             self.fall_back(self.average)
             self.step += 1
             return size
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.step += 1
         # Each stage forgets the one before: its average spans the steps of the stage so far, up to a thousand.
         _, within = self.recipe.at(self.step)
@@ -129,7 +138,8 @@ class Trainer(Generic[Network]):
         self.recent_loss = self.usual_loss
         self.network.load_state_dict(weights)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.optimiser.state.clear()
+        for optimiser in self.optimisers:
+            optimiser.state.clear()
 
     def averaged(self) -> Network:
         """Return a copy of the network with the averaged weights, on the CPU, in evaluation mode."""
@@ -141,9 +151,11 @@ class Trainer(Generic[Network]):
         """Write the whole state as safetensors; the file appears whole or not at all."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for name, parameter in self.network.named_parameters():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
+        names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
+        for optimiser in self.optimisers:
+            for parameter, state in optimiser.state.items():
+                for key, value in state.items():
+                    tensors[f"optimiser.{key}.{names[parameter]}"] = torch.as_tensor(value)
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         temporary = path.with_suffix(".part")
         metadata = {"step": str(self.step), "recipe": self.recipe.name, "best": str(self.best), "design": str(DESIGN)}
@@ -177,12 +189,13 @@ class Trainer(Generic[Network]):
         self.recent_loss = float(metadata.get("recent_loss", self.usual_loss))
         self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
         self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
-        for name, parameter in self.network.named_parameters():
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            if f"adam.step.{name}" in tensors:
-                self.optimiser.state[parameter] = {
-                    key: tensors[f"adam.{key}.{name}"].to("cpu" if key == "step" else self.device) for key in keys
-                }
+        weights = dict(self.network.named_parameters())
+        owner = {p: one for one in self.optimisers for group in one.param_groups for p in group["params"]}
+        for name, value in tensors.items():
+            if name.startswith("optimiser."):
+                _, key, of = name.split(".", 2)
+                # Adam counts its steps on the CPU.
+                owner[weights[of]].state[weights[of]][key] = value.to("cpu" if key == "step" else self.device)
         return metadata.get("plan", repr(self.recipe))
 
 
