@@ -101,6 +101,7 @@ def main() -> None:
         "fused attention": step(8, 64, device, fused=True),
         "Adam alone": step(8, 64, device, plain=True),
         "2 patches of 64": step(2, 64, device),
+        "2 patches of 64, Adam alone": step(2, 64, device, plain=True),
         "2 patches of 128": step(2, 128, device),
     }
     if device == "cpu":
