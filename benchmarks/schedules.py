@@ -13,8 +13,7 @@ import torch
 from equal_training import SCORED, STAGE, gains, trained
 
 from napari_nanoct.jobs.process import keep_pages
-from napari_nanoct.training.loop import Optimisers
-from napari_nanoct.training.optimisers import adam, muon_and_adam
+from napari_nanoct.training.optimisers import Optimisers, adam, muon_and_adam
 from napari_nanoct.training.recipe import Stage
 from napari_nanoct.utsr import PRESETS, build
 

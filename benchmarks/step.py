@@ -27,7 +27,7 @@ def step(
     precision: str = "bfloat16",
     layout: str = "channels_last",
     fused: bool = False,
-    plain: bool = False,
+    adam_alone: bool = False,
 ) -> Callable[[], float]:
     """Make a call that takes one step on ``count`` patches of ``side`` pixels and returns the loss."""
     import torch
@@ -43,7 +43,7 @@ def step(
     torch.manual_seed(0)
     memory = getattr(torch, layout)
     network = build(PRESETS["utsr-light"], 2).to(device).train().to(memory_format=memory)
-    optimisers = (adam if plain else muon_and_adam)(network)
+    optimisers = (adam if adam_alone else muon_and_adam)(network)
     low = torch.rand(count, 1, side, side, device=device).to(memory_format=memory)
     high = torch.rand(count, 1, 2 * side, 2 * side, device=device)
 
@@ -99,9 +99,9 @@ def main() -> None:
         "float32": step(8, 64, device, precision="float32"),
         "channels first": step(8, 64, device, layout="contiguous_format"),
         "fused attention": step(8, 64, device, fused=True),
-        "Adam alone": step(8, 64, device, plain=True),
+        "Adam alone": step(8, 64, device, adam_alone=True),
         "2 patches of 64": step(2, 64, device),
-        "2 patches of 64, Adam alone": step(2, 64, device, plain=True),
+        "2 patches of 64, Adam alone": step(2, 64, device, adam_alone=True),
         "2 patches of 128": step(2, 128, device),
     }
     if device == "cpu":

@@ -101,16 +101,16 @@ def test_weights_that_lose_what_they_could_are_left_for_the_best(
     data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
-    for number, last in enumerate((0.1, -0.1)):
+    for number, last in enumerate((0.6, 0.4)):
         gains = iter((1.0, 0.9, last))
         run = tmp_path / str(number)
         events = list(train(load_recipe(str(recipe)), data, run, validate=lambda network, g=gains: {"blind": next(g)}))
         state, best = load_file(run / "state.safetensors"), load_network(events[-1].output).state_dict()
         assert read_card(events[-1].output).training["steps"] == 4
         same = [torch.equal(state[f"network.{name}"], value) for name, value in best.items()]
-        assert all(same) == (last == -0.1)
+        assert all(same) == (last == 0.4)
         with safe_open(run / "state.safetensors", "pt") as file:
-            assert file.metadata()["pace"] == ("0.5" if last == -0.1 else "1.0")
+            assert file.metadata()["pace"] == ("0.5" if last == 0.4 else "1.0")
 
 
 def test_a_pause_changes_nothing(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

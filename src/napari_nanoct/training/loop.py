@@ -9,7 +9,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +27,7 @@ from napari_nanoct.jobs.files import reading, writing
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.folder import check_folder, rewound, weights_path
 from napari_nanoct.training.losses import image_losses, relative_loss
-from napari_nanoct.training.optimisers import muon_and_adam
+from napari_nanoct.training.optimisers import Optimisers, muon_and_adam
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.utsr.card import DESIGN, Card
 from napari_nanoct.utsr.catalogue import find_model
@@ -43,7 +43,7 @@ VALIDATE_EVERY = 1000
 # of about so many last ones is: some creep away.
 SETTLED, SPIKE, RECENT, CREEP = 100, 10.0, 10, 3.0
 # Others lose slowly what they had learnt, and no loss tells: so many decibels below the best validation are too many.
-LOST = 1.0
+LOST = 0.5
 LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
@@ -55,9 +55,6 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 Merge = Callable[[Tensor], Tensor]
 """From losses to one number to make smaller."""
-
-Optimisers = Callable[[nn.Module], Sequence[torch.optim.Optimizer]]
-"""From a network to what takes its steps, each for some of the weights."""
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,14 @@ QUINTIC, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 ADAM_LIKE = 0.2
 """Root mean square of Adam's usual step in units of its rate: with it the same rates do for both."""
 
+Optimisers = Callable[[nn.Module], Sequence[Optimizer]]
+"""From a network to what takes its steps, each for some of the weights."""
+
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Return matrices (n, rows, columns) with their singular vectors, and singular values of about 1 (0.7 to 1.2).
+    """Return matrices (n, rows, columns) with their singular vectors, and singular values of about 1.
+
+    They lie between 0.6 and 1.3 where they were at least a thirtieth of the largest; smaller ones stay smaller.
 
     Parameters
     ----------
