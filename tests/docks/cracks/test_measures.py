@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QFileDialog
 
 from napari_nanoct.docks.cracks.plots import PlotWindow
 from napari_nanoct.docks.cracks.results import CHOSEN, SOUND
@@ -117,6 +118,28 @@ def test_the_table_as_a_file(open_cracks: Callable, plates: tuple, qtbot: QtBot,
     assert [row["id"] for row in rows] == ["1", "2"]
     dock.measures.export(str(tmp_path / "nowhere" / "cracks.csv"))
     assert "cannot be written" in dock.ui.status.text()
+
+
+def test_a_table_replaces_what_was_asked_about_alone(
+    open_cracks: Callable, plates: tuple, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dock, _ = _with_plates(open_cracks, plates)
+    _measured(qtbot, dock)
+    chosen = tmp_path / "cracks"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(chosen), ""))
+    whole = tmp_path / "cracks_whole.csv"
+    whole.write_text("mine")
+    dock.ui.export.click()
+    assert f"{whole} is there already" in dock.ui.status.text()
+    assert list(tmp_path.glob("cracks*")) == [whole]
+    assert whole.read_text() == "mine"
+    whole.unlink()
+    dock.ui.export.click()
+    assert sorted(tmp_path.glob("cracks*")) == [tmp_path / "cracks.csv", whole]
+    chosen = tmp_path / "cracks.csv"  # now the dialog has asked
+    whole.write_text("mine")
+    dock.ui.export.click()
+    assert whole.read_text(encoding="utf-8-sig").startswith("quantity")
 
 
 def test_plots(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:

@@ -196,9 +196,19 @@ class Measures(QObject):
             button.setEnabled(on)
 
     def _browse_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self.ui, "Save the table", "cracks.csv", "Table (*.csv)")
-        if path:
-            self.export(path)
+        from napari_nanoct.cracks.table import table_files
+
+        name, _ = QFileDialog.getSaveFileName(self.ui, "Save the table", "cracks.csv", "Table (*.csv)")
+        if not name:
+            return
+        path = Path(name if name.lower().endswith(".csv") else f"{name}.csv")
+        # The dialog asks whether to replace the file that was named, not about the one beside it.
+        asked = str(path) == name and path.exists()
+        there = [] if asked else [file for file in table_files(path) if file.exists()]
+        if there:
+            self.ui.status.setText(f"{there[0]} is there already and would be replaced: give the table another name.")
+        else:
+            self.export(str(path))
 
 
 def _fitting(layer: Any, image: Volume) -> Volume | None:
