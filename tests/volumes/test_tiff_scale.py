@@ -75,6 +75,8 @@ def test_ome_that_states_less(tmp_path: Path) -> None:
     [
         (1e5, "CENTIMETER", 0.1),
         (254000, "INCH", 0.1),
+        (1e4, "MILLIMETER", 0.1),
+        (25, "MICROMETER", 0.04),
         (72, "INCH", None),
         (300, "INCH", None),
         (1200, "INCH", None),

@@ -68,7 +68,9 @@ def _from_tags(tif: tifffile.TiffFile) -> _Found | None:
     """Plain resolution tags, unless they are the dots per inch of a screen or printer."""
     y, x = _resolution(tif)
     tag = tif.pages.first.tags.get("ResolutionUnit")
-    unit = {2: "inch", 3: "centimeter"}.get(int(tag.value) if tag else 1)
+    # The last two are no part of TIFF 6.0; tifffile and programs that use it write them.
+    known = {2: "inch", 3: "centimeter", 4: "millimeter", 5: "micrometer"}
+    unit = known.get(int(tag.value) if tag else 1)
     if unit is None or y is None or x is None or max(y, x) * METRES[unit] > PRINT_METRES:
         return None
     y, x = convert(y, unit, "micrometer"), convert(x, unit, "micrometer")
