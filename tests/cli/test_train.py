@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from napari_nanoct.cli import app
 from napari_nanoct.errors import UserError
+from napari_nanoct.phantoms import Cathode
 from napari_nanoct.utsr import read_card
 
 RECIPE = """network = "tiny"
@@ -53,12 +54,19 @@ def test_phantoms_are_counted_and_natural_pictures_needed_for_their_share_alone(
     with pytest.raises(UserError, match=r"natural.index\.csv does not exist; give the data folder"):
         CliRunner().invoke(app, words, catch_exceptions=False)
     blocks = np.kron(np.random.default_rng(0).random((24, 12, 12)), np.ones((1, 8, 8)))
-    monkeypatch.setattr("napari_nanoct.phantoms.phantom", lambda *_, **__: SimpleNamespace(clean=blocks))
+    widest = []
+
+    def phantom(shape: tuple[int, ...], *, seed: int, cathode: Cathode) -> SimpleNamespace:
+        widest.append(cathode.cracks.aperture[1])
+        return SimpleNamespace(clean=blocks)
+
+    monkeypatch.setattr("napari_nanoct.phantoms.phantom", phantom)
     recipe.write_text(
         RECIPE.replace("natural = 0.5", "natural = 0.0\nphantom = 0.5").replace("seed", "phantoms = 2\nseed")
     )
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert "phantom 1 of 2\nphantom 2 of 2\nstep 3 of 3" in result.output
+    assert widest[1] < widest[0] / 2  # every second one has thin cracks alone
 
 
 def test_a_device_that_does_not_exist_is_named_before_anything_is_made(data: Path, tmp_path: Path) -> None:

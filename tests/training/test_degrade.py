@@ -7,7 +7,7 @@ import torch
 from scipy import ndimage
 
 from napari_nanoct.training.data import seeded
-from napari_nanoct.training.degrade import BlindRange, bicubic, blind, gaussian_blur, rings, shading
+from napari_nanoct.training.degrade import GRAIN, BlindRange, bicubic, blind, gaussian_blur, grained, rings, shading
 
 SILENT = {"noise": (1e-9, 1e-9), "photons": (1e12, 1e12), "ring": 0.0, "shading": 0.0}
 
@@ -20,6 +20,19 @@ def test_shape_and_seed(factor: int) -> None:
     assert torch.equal(low, blind(high, factor, seeded(1, 2))[0])
     assert not torch.equal(low, blind(high, factor, seeded(1, 3))[0])
     assert bicubic(high, factor).shape == low.shape
+
+
+def test_grain_is_faint_and_smooth() -> None:
+    flat = torch.full((40, 1, 64, 64), 0.5)
+    grain = grained(flat, seeded(3)) - flat
+    sizes = grain.std(dim=(1, 2, 3))
+    assert sizes.min() >= GRAIN[0] * 0.99
+    assert sizes.max() <= GRAIN[1] * 1.01
+    assert sizes.max() > 4 * sizes.min()
+    steps = grain.diff(dim=-1).std(dim=(1, 2, 3)) / sizes
+    # Neighbours of white noise differ by the square root of two times its size.
+    assert steps.max() < 1.1
+    assert torch.equal(grained(flat, seeded(3)), flat + grain)
 
 
 def test_bicubic_keeps_areas_aligned() -> None:

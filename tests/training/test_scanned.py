@@ -12,6 +12,7 @@ import torch
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.degrade import bicubic
 from napari_nanoct.training.degrade_sinogram import SinogramRange
 from napari_nanoct.training.recipe import Recipe, Stage, load_recipe
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
@@ -89,6 +90,22 @@ def test_the_truth_of_soft_batches_is_smooth(data: Path, share: float) -> None:
     ]
     assert roughness[1] < 0.9 * roughness[0]
     assert soft.draw(0)[0].shape == (5, 1, 16, 16)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_grain_is_in_the_truth_of_ct_slices_alone(data: Path, share: float) -> None:
+    for natural in (0.0, 1.0):
+        stage = replace(recipe(share).stages[0], natural=natural)
+        plain, grainy = (Batches(replace(recipe(share), stages=(replace(stage, grain=g),)), data) for g in (0.0, 1.0))
+        same = [torch.equal(plain.draw(step)[1], grainy.draw(step)[1]) for step in range(4)]
+        assert same == [natural == 1] * 4
+
+
+def test_grain_goes_through_the_degradation_too(data: Path) -> None:
+    stage = replace(recipe(0.0).stages[0], natural=0.0, clean=1.0)
+    plain, grainy = (Batches(replace(recipe(0.0), stages=(replace(stage, grain=g),)), data) for g in (0.0, 1.0))
+    (low, high), (grainy_low, grainy_high) = plain.draw(2), grainy.draw(2)
+    torch.testing.assert_close(grainy_low - low, bicubic(grainy_high - high, 2), atol=1e-5, rtol=0)
 
 
 def test_a_wider_sample_makes_the_scans_noisier(data: Path) -> None:

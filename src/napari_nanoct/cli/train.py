@@ -81,13 +81,15 @@ def train(
 def clean_phantoms(count: int, cancel: CancelToken) -> Iterator[NDArray[np.float32]]:
     """Make slices of phantoms to train on, one after the other: four of each, by seeds that no evaluation uses.
 
-    Each takes some seconds, and is said.
+    Every second one has thin cracks alone, which are hardest to find. Each takes some seconds, and is said.
     """
-    from napari_nanoct.phantoms import phantom
+    from napari_nanoct.evaluation.cracks import THIN
+    from napari_nanoct.phantoms import Cathode, CrackSettings, phantom
     from napari_nanoct.training.data import normalised
 
+    kinds = (Cathode(), Cathode(cracks=CrackSettings(aperture=THIN)))
     for number in range(count):
         cancel.check()
-        clean = normalised(phantom((24, 384, 384), seed=FIRST_SEED + number).clean)
+        clean = normalised(phantom((24, 384, 384), seed=FIRST_SEED + number, cathode=kinds[number % 2]).clean)
         typer.echo(f"phantom {number + 1} of {count}")
         yield from (page.copy() for page in clean[3::6])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.training.data import ct_samples, filled, natural_pictures, random_patches, sampling_weights, seeded
-from napari_nanoct.training.degrade import bicubic, blind, softened
+from napari_nanoct.training.degrade import bicubic, blind, grained, softened
 from napari_nanoct.training.degrade_sinogram import SinogramRange
 from napari_nanoct.training.recipe import Recipe
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
@@ -79,6 +79,7 @@ class Batches:
         else:
             pictures, weights = self.ct, sampling_weights(self.ct, size) * self._per_slice
             weights /= weights.sum()
+        grain = pictures is self.ct and np.random.default_rng([*key, 3]).random() < stage.grain
         if scanned:
             seed = int(random.integers(2**31))
             return scanned_patches(
@@ -90,11 +91,14 @@ class Batches:
                 seed,
                 ranges=SinogramRange(sample=(1.0, stage.sample)),
                 soft=soft,
+                grain=grain,
                 device=self.device,
             )
         high = random_patches(pictures, weights, count, size, int(random.integers(2**31)))
         if soft:
             high = softened(high, self.recipe.scale, seeded(*key, 2))
+        if grain:
+            high = grained(high, seeded(*key, 3))
         if random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:

@@ -32,6 +32,9 @@ class Stage:
         Most times that the sample is wider than a scanned crop: the wider, the noisier, as in larger slices.
     soft : float
         Share of batches whose truth is smoothed before anything else: a slice that is smooth by itself is to stay so.
+    grain : float
+        Share of batches of CT slices whose truth gets faint, smooth noise before it is degraded: a slice is to keep
+        what texture it has, and only what a scan adds is to go.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -52,6 +55,7 @@ class Stage:
     sample: float = 3.0
     phantom: float = 0.0
     soft: float = 0.0
+    grain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def _check(recipe: Recipe) -> None:
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
                 raise ValueError(f"{name} is a whole number from 1, not {value!r}")
-        for name in ("natural", "phantom", "clean", "sinogram", "soft"):
+        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain"):
             if not 0 <= (value := getattr(stage, name)) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
         if stage.natural + stage.phantom > 1:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_nanoct.training.data import Picture, seeded
-from napari_nanoct.training.degrade import softened
+from napari_nanoct.training.degrade import grained, softened
 from napari_nanoct.training.degrade_sinogram import SinogramRange, sinogram
 
 # Patches that one scan yields, and the most detector pixels that it has.
@@ -35,6 +35,7 @@ def scanned_patches(
     *,
     ranges: SinogramRange | None = None,
     soft: bool = False,
+    grain: bool = False,
     device: torch.device | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Cut patches from crops that went through a scan; the range of each scanned crop is 0 to 1, as in use.
@@ -52,8 +53,8 @@ def scanned_patches(
     seed : int
         Determines the patches.
     ranges : SinogramRange, optional
-    soft : bool
-        Smooth the crops before they are scanned.
+    soft, grain : bool
+        Smooth the crops, and give them faint noise of their own, before they are scanned.
     device : torch.device, optional
         Where the scans are computed; the CPU by default.
 
@@ -70,7 +71,8 @@ def scanned_patches(
         crop = _crop(pictures[random.choice(len(pictures), p=weights)], factor, random)
         generator = seeded(int(random.integers(2**31)))
         clean = torch.from_numpy(crop.copy())[None, None]
-        clean = (softened(clean, factor, generator) if soft else clean).to(device)
+        clean = softened(clean, factor, generator) if soft else clean
+        clean = (grained(clean, generator) if grain else clean).to(device)
         scanned = sinogram(clean, factor, generator, ranges)[0][0].cpu()
         bottom, top = np.percentile(scanned.numpy(), (0.5, 99.5))
         gain = random.uniform(*STRETCH) / max(top - bottom, 1e-3)
