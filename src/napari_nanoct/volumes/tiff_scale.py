@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import tifffile
 
 PRINT_METRES = 20e-6
-"""Pixels of a centimetre or inch resolution larger than this are meant for print or screen (1200 dpi is 21 µm)."""
+"""Pixels of a plain resolution tag that are larger than this are meant for print or screen (1200 dpi is 21 µm)."""
 
 ASSUMED_Z = "the file does not state the voxel size along z; taken to be that of y, {:g} {}"
 

@@ -140,6 +140,10 @@ def test_a_table_replaces_what_was_asked_about_alone(
     whole.write_text("mine")
     dock.ui.export.click()
     assert whole.read_text(encoding="utf-8-sig").startswith("quantity")
+    chosen = f"{tmp_path}//cracks.csv"  # as Qt spells a path is not always as Python does
+    whole.write_text("mine")
+    dock.ui.export.click()
+    assert whole.read_text(encoding="utf-8-sig").startswith("quantity")
 
 
 def test_plots(open_cracks: Callable, plates: tuple, qtbot: QtBot) -> None:

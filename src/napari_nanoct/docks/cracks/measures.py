@@ -203,7 +203,7 @@ class Measures(QObject):
             return
         path = Path(name if name.lower().endswith(".csv") else f"{name}.csv")
         # The dialog asks whether to replace the file that was named, not about the one beside it.
-        asked = str(path) == name and path.exists()
+        asked = path == Path(name) and path.exists()
         there = [] if asked else [file for file in table_files(path) if file.exists()]
         if there:
             self.ui.status.setText(f"{there[0]} is there already and would be replaced: give the table another name.")
