@@ -24,8 +24,9 @@ def main() -> None:
     import torch
 
     from napari_nanoct.training.batches import Batches
-    from napari_nanoct.training.loop import Trainer, start_network
+    from napari_nanoct.training.loop import start_network
     from napari_nanoct.training.recipe import Recipe, Stage
+    from napari_nanoct.training.trainer import Trainer
 
     device = torch.device(options.device)
     print(machine(), device if device.type == "cpu" else torch.cuda.get_device_name(device), sep=", ")

@@ -16,9 +16,10 @@ from napari_nanoct.evaluation.pairs import degraded
 from napari_nanoct.evaluation.scores import bare, baseline, by_sample, evaluate, over_samples
 from napari_nanoct.evaluation.truth import true_slices
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.loop import Trainer, learning_rate
+from napari_nanoct.training.loop import learning_rate
 from napari_nanoct.training.optimisers import Optimisers, adam
 from napari_nanoct.training.recipe import Recipe, Stage
+from napari_nanoct.training.trainer import Trainer
 
 STAGE = Stage(steps=10**6, natural=0.7, clean=0.5, batch=2, rate=1e-3, warm_up=200)
 COLUMNS = ("network", "parameters", "multiply-adds", "s/Mpx", "steps", "minutes")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -16,85 +13,9 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
 from napari_nanoct.jobs.events import Done
 from napari_nanoct.training import loop
-from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.loop import Trainer, learning_rate, start_network, train
-from napari_nanoct.training.recipe import SHIPPED, Stage, load_recipe
-from napari_nanoct.utsr import PRESETS, build, load_network, read_card
-
-
-def beginning() -> tuple[Trainer, torch.Tensor]:
-    """A trainer of a tiny network, and two patches."""
-    torch.manual_seed(0)
-    return Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu")), torch.rand(2, 1, 16, 16)
-
-
-def test_learns_to_undo_a_blur() -> None:
-    from napari_nanoct.training.degrade import gaussian_blur
-
-    torch.manual_seed(0)
-    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
-    high = torch.rand(2, 1, 16, 16)
-    low = gaussian_blur(high, torch.full((2, 2), 0.8), torch.zeros(2))
-    losses = [trainer.update(low, high, 3e-3) for _ in range(60)]
-    assert losses[-1] < 0.8 * losses[0]
-
-
-def test_weights_that_run_away_are_left_for_the_average() -> None:
-    trainer, low = beginning()
-    for _ in range(105):
-        trainer.update(low, low + 0.1, 1e-3)
-    average = {name: value.clone() for name, value in trainer.average.items()}
-    with torch.no_grad():
-        trainer.network.tail.weight += 10
-    usual = trainer.usual_loss
-    assert trainer.update(low, low + 0.1, 1e-3) > 10 * usual
-    for name, value in trainer.network.state_dict().items():
-        torch.testing.assert_close(value, average[name])
-    assert (trainer.pace, trainer.usual_loss, trainer.step) == (0.5, usual, 106)
-    assert not math.isfinite(trainer.update(low * math.nan, low, 1e-3))
-    assert trainer.pace == 0.25
-    assert trainer.update(low, low + 0.1, 1e-3) < 2 * usual
-
-
-def test_a_gradient_that_is_not_finite_leaves_the_average_sound() -> None:
-    trainer, low = beginning()
-    for _ in range(5):
-        trainer.update(low, low + 0.1, 1e-3)
-    hook = trainer.network.head.weight.register_hook(lambda gradient: gradient * math.inf)
-    trainer.update(low, low + 0.1, 1e-3)
-    hook.remove()
-    assert trainer.pace == 0.5
-    assert all(value.isfinite().all() for value in trainer.average.values())
-    assert math.isfinite(trainer.update(low, low + 0.1, 1e-3))
-
-
-def test_a_stage_begins_at_its_own_rate(recipe: Path) -> None:
-    trainer = Trainer(load_recipe(str(recipe)), build(PRESETS["tiny"]), torch.device("cpu"))
-    low = torch.rand(2, 1, 16, 16)
-    trainer.update(low * math.nan, low, 1e-3)
-    paces = []
-    for _ in range(6):
-        trainer.update(low, low + 0.1, 1e-3)
-        paces.append(trainer.pace)
-    assert paces == [0.5] * 5 + [1.0]
-
-
-def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> None:
-    trainer, low = beginning()
-    for _ in range(150):
-        trainer.update(low, low + 0.1, 1e-3)
-    usual = trainer.usual_loss
-    hard = low + 0.1 + 5 * usual  # nothing is learnt at a rate of 0
-    for _ in range(3):
-        trainer.update(low, hard, 0.0)
-        for _ in range(20):
-            trainer.update(low, low + 0.1, 0.0)
-    assert trainer.pace == 1
-    for _ in range(20):
-        if trainer.update(low, hard, 0.0) and trainer.pace < 1:
-            break
-    assert trainer.pace == 0.5
-    assert trainer.usual_loss < 1.5 * usual
+from napari_nanoct.training.loop import learning_rate, start_network, train
+from napari_nanoct.training.recipe import Stage, load_recipe
+from napari_nanoct.utsr import load_network, read_card
 
 
 def test_weights_that_lose_what_they_could_are_left_for_the_best(
@@ -163,7 +84,7 @@ def test_resuming_gives_the_same_weights(
     list(train(plan, data, tmp_path / "whole"))
     token = CancelToken()
     run = train(plan, data, tmp_path / "parts", cancel=token)
-    while next(run).done < 4:
+    while next(run).done < 8:  # in the second stage, which holds on to what the first left
         pass
     token.cancel()
     with pytest.raises(Cancelled):
@@ -265,68 +186,7 @@ def test_learning_rate_rises_then_falls() -> None:
     assert learning_rate(stage, 1000, 1.0) == pytest.approx(1e-5)
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
-def test_shipped_recipes_can_be_run(path: Path) -> None:
-    plan = load_recipe(path.stem)
-    assert plan.network in PRESETS
-    assert all(stage.patch % build(PRESETS[plan.network], plan.scale).period == 0 for stage in plan.stages)
-    assert plan.at(plan.steps - 1)[0] is plan.stages[-1]
-
-
-def test_bad_recipes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no recipe 'nothing'; there are: .*utsr-light-x1"):
-        load_recipe("nothing")
-    (tmp_path / "a.toml").write_text("network = 3\n[[stage]]\nstep = 3\n")
-    with pytest.raises(UserError, match=r"a\.toml is not a valid recipe"):
-        load_recipe(str(tmp_path / "a.toml"))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "what"),
-    [
-        ("scale = 1", "scale = 3", "scale is 1, 2 or 4, not 3"),
-        ("seed = 5", "seed = -5", "seed is a whole number from 0, not -5"),
-        ("seed = 5", "seed = 5\nphantoms = 2.5", "phantoms is a whole number from 0, not 2.5"),
-        ("warm_up = 2", "warm_up = 0", "warm_up is a whole number from 1, not 0"),
-        ("natural = 1.0", "natural = 1.5", "natural is a share from 0 to 1, not 1.5"),
-        ("natural = 1.0", "natural = 0.8\nphantom = 0.8", "more than 1 together"),
-        ("natural = 1.0", "natural = 0.5\nphantom = 0.5", "give phantoms"),
-        ("rate = 1e-3", 'rate = "1e-3"', "not a valid recipe"),
-        ("rate = 1e-3", "rate = 0", "rate is above 0"),
-    ],
-)
-def test_values_that_cannot_be_are_named(recipe: Path, old: str, new: str, what: str) -> None:
-    recipe.write_text(recipe.read_text().replace(old, new))
-    with pytest.raises(UserError, match=what):
-        load_recipe(str(recipe))
-
-
 def test_a_network_that_does_not_exist_is_named(recipe: Path) -> None:
     recipe.write_text(recipe.read_text().replace('"tiny"', '"huge"'))
     with pytest.raises(UserError, match=r"names the network 'huge'; there are: .*utsr-light"):
         start_network(load_recipe(str(recipe)))
-
-
-def test_a_large_batch_holds_several_tasks(data: Path, recipe: Path) -> None:
-    recipe.write_text(
-        "phantoms = 1\n" + recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 0.5\nclean = 0.5")
-    )
-    plan = load_recipe(str(recipe))
-    flat = np.full((40, 40), 0.25, np.float32)
-    flat[::2] = 0.75
-    batches = Batches(replace(plan, stages=(replace(plan.stages[1], batch=8),)), data, [flat])
-    found = [[len(patch.unique()) == 2 for patch in batches.draw(step)[1]] for step in range(8)]
-    assert any(len(set(batch)) == 2 for batch in found)
-    assert all(batch[::2] == batch[1::2] for batch in found)
-
-
-def test_phantoms_have_their_share_of_batches(data: Path, recipe: Path) -> None:
-    recipe.write_text(
-        "phantoms = 1\n" + recipe.read_text().replace("natural = 0.0", "natural = 0.0\nphantom = 1.0\nclean = 1.0")
-    )
-    flat = np.full((40, 40), 0.25, np.float32)
-    flat[::2] = 0.75
-    batches = Batches(load_recipe(str(recipe)), data, [flat])
-    _, high = batches.draw(8)
-    # Of two grey values alone, as nothing else in the data is.
-    assert all(len(patch.unique()) == 2 for patch in high)

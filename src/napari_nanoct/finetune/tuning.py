@@ -27,11 +27,12 @@ from napari_nanoct.finetune.settings import TuneSettings
 from napari_nanoct.finetune.workplace import Point, Workplace
 from napari_nanoct.jobs import Cancelled, CancelToken, Event, Loss, Preview, Progress
 from napari_nanoct.jobs.files import writing
-from napari_nanoct.training.loop import LEAST_PACE, Trainer, learning_rate
+from napari_nanoct.training.loop import LEAST_PACE, learning_rate
 from napari_nanoct.training.losses import restoration_loss
 from napari_nanoct.training.optimisers import adam
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.training.recipe import Recipe, Stage
+from napari_nanoct.training.trainer import Trainer
 from napari_nanoct.utsr.card import Card, read_card
 from napari_nanoct.utsr.catalogue import SHIPPED, find_model, list_models
 from napari_nanoct.utsr.checkpoint import load_network

@@ -14,7 +14,7 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.training.data import ct_samples, filled, natural_pictures, random_patches, sampling_weights, seeded
 from napari_nanoct.training.degrade import bicubic, blind, grained, softened
 from napari_nanoct.training.degrade_sinogram import SinogramRange
-from napari_nanoct.training.recipe import Recipe
+from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.training.scanned import scanned_patches, smallest_crop
 
 GAIN = (0.6, 1.05)
@@ -62,22 +62,41 @@ class Batches:
         low, high = (torch.cat(patches) for patches in zip(*parts, strict=True))
         return low, high
 
+    def held(self, step: int) -> Tensor:
+        """Return how far each truth of a step's batch gives way to what older weights make of it, (batch,).
+
+        The stage's ``hold`` for CT slices, 0 for others.
+        """
+        stage, _ = self.recipe.at(step)
+        held = torch.zeros(stage.batch)
+        for first in range(0, stage.batch, 2):
+            share = np.random.default_rng(self._key(step, first)).random()
+            held[first : first + 2] = stage.hold if self._source(stage, share) is self.ct else 0.0
+        return held
+
+    def _key(self, step: int, first: int) -> list[int]:
+        """Seed of the patches from number ``first`` of a step."""
+        return [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
+
+    def _source(self, stage: Stage, share: float) -> list[NDArray[np.float32]]:
+        """Pictures that a stage takes for a draw between 0 and 1."""
+        if share < stage.natural:
+            return self.natural
+        return self.phantoms if share < stage.natural + stage.phantom else self.ct
+
     def _draw(self, step: int, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Return ``count`` patches of one source and one degradation, the ones from number ``first`` of a step."""
         stage, _ = self.recipe.at(step)
-        key = [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
+        key = self._key(step, first)
         random = np.random.default_rng(key)
         # Draws of their own, so that other batches stay what they are without these shares.
         scanned = np.random.default_rng([*key, 1]).random() < stage.sinogram
         soft = np.random.default_rng([*key, 2]).random() < stage.soft
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
-        share = random.random()
-        if share < stage.natural:
-            pictures, weights = self.natural, sampling_weights(self.natural, size)
-        elif share < stage.natural + stage.phantom:
-            pictures, weights = self.phantoms, sampling_weights(self.phantoms, size)
-        else:
-            pictures, weights = self.ct, sampling_weights(self.ct, size) * self._per_slice
+        pictures = self._source(stage, random.random())
+        weights = sampling_weights(pictures, size)
+        if pictures is self.ct:
+            weights = weights * self._per_slice
             weights /= weights.sum()
         grain = pictures is self.ct and np.random.default_rng([*key, 3]).random() < stage.grain
         if scanned:

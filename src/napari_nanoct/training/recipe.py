@@ -35,6 +35,9 @@ class Stage:
     grain : float
         Share of batches of CT slices whose truth gets faint, smooth noise before it is degraded: a slice is to keep
         what texture it has, and only what a scan adds is to go.
+    hold : float
+        How far the truth of CT slices gives way to what the weights at the start of the stage make of them, 0 to 1:
+        what the network could do there, it keeps, while it learns from the rest.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -56,6 +59,7 @@ class Stage:
     phantom: float = 0.0
     soft: float = 0.0
     grain: float = 0.0
+    hold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,13 @@ def _check(recipe: Recipe) -> None:
             raise ValueError(f"{name} is a whole number from 0, not {value!r}")
     if not recipe.stages:
         raise ValueError("there is no stage")
+    if recipe.stages[0].hold and not recipe.start:
+        raise ValueError("the first stage has nothing to hold on to without start")
     for stage in recipe.stages:
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
                 raise ValueError(f"{name} is a whole number from 1, not {value!r}")
-        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain"):
+        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold"):
             if not 0 <= (value := getattr(stage, name)) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
         if stage.natural + stage.phantom > 1:

@@ -1,0 +1,136 @@
+"""A step: learns, leaves weights that run away, and holds on to what older weights could do."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+
+from napari_nanoct.training.recipe import load_recipe
+from napari_nanoct.training.trainer import Trainer
+from napari_nanoct.utsr import PRESETS, build
+
+
+def beginning() -> tuple[Trainer, torch.Tensor]:
+    """A trainer of a tiny network, and two patches."""
+    torch.manual_seed(0)
+    return Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu")), torch.rand(2, 1, 16, 16)
+
+
+def test_learns_to_undo_a_blur() -> None:
+    from napari_nanoct.training.degrade import gaussian_blur
+
+    torch.manual_seed(0)
+    trainer = Trainer(load_recipe("utsr-light-x1"), build(PRESETS["tiny"]), torch.device("cpu"))
+    high = torch.rand(2, 1, 16, 16)
+    low = gaussian_blur(high, torch.full((2, 2), 0.8), torch.zeros(2))
+    losses = [trainer.update(low, high, 3e-3) for _ in range(60)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_weights_that_run_away_are_left_for_the_average() -> None:
+    trainer, low = beginning()
+    for _ in range(105):
+        trainer.update(low, low + 0.1, 1e-3)
+    average = {name: value.clone() for name, value in trainer.average.items()}
+    with torch.no_grad():
+        trainer.network.tail.weight += 10
+    usual = trainer.usual_loss
+    assert trainer.update(low, low + 0.1, 1e-3) > 10 * usual
+    for name, value in trainer.network.state_dict().items():
+        torch.testing.assert_close(value, average[name])
+    assert (trainer.pace, trainer.usual_loss, trainer.step) == (0.5, usual, 106)
+    assert not math.isfinite(trainer.update(low * math.nan, low, 1e-3))
+    assert trainer.pace == 0.25
+    assert trainer.update(low, low + 0.1, 1e-3) < 2 * usual
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_average_sound() -> None:
+    trainer, low = beginning()
+    for _ in range(5):
+        trainer.update(low, low + 0.1, 1e-3)
+    hook = trainer.network.head.weight.register_hook(lambda gradient: gradient * math.inf)
+    trainer.update(low, low + 0.1, 1e-3)
+    hook.remove()
+    assert trainer.pace == 0.5
+    assert all(value.isfinite().all() for value in trainer.average.values())
+    assert math.isfinite(trainer.update(low, low + 0.1, 1e-3))
+
+
+def test_a_stage_begins_at_its_own_rate(recipe: Path) -> None:
+    trainer = Trainer(load_recipe(str(recipe)), build(PRESETS["tiny"]), torch.device("cpu"))
+    low = torch.rand(2, 1, 16, 16)
+    trainer.update(low * math.nan, low, 1e-3)
+    paces = []
+    for _ in range(6):
+        trainer.update(low, low + 0.1, 1e-3)
+        paces.append(trainer.pace)
+    assert paces == [0.5] * 5 + [1.0]
+
+
+def test_weights_that_creep_away_are_left_too_and_one_hard_batch_is_none() -> None:
+    trainer, low = beginning()
+    for _ in range(150):
+        trainer.update(low, low + 0.1, 1e-3)
+    usual = trainer.usual_loss
+    hard = low + 0.1 + 5 * usual  # nothing is learnt at a rate of 0
+    for _ in range(3):
+        trainer.update(low, hard, 0.0)
+        for _ in range(20):
+            trainer.update(low, low + 0.1, 0.0)
+    assert trainer.pace == 1
+    for _ in range(20):
+        if trainer.update(low, hard, 0.0) and trainer.pace < 1:
+            break
+    assert trainer.pace == 0.5
+    assert trainer.usual_loss < 1.5 * usual
+
+
+def test_held_truths_give_way_to_older_answers() -> None:
+    trainer, low = beginning()
+    high = low + 0.1
+    shares = torch.tensor([0.0, 0.75])
+    assert trainer.held(low, high, shares) is high  # without a teacher
+    trainer.hold()
+    for _ in range(5):
+        trainer.update(low, high, 1e-2)
+    with torch.no_grad():
+        old = trainer.teacher(low)  # the network of zeros: its input
+        assert not torch.equal(trainer.network(low), old)
+    held = trainer.held(low, high, shares)
+    torch.testing.assert_close(held[0], high[0], rtol=0, atol=0)
+    torch.testing.assert_close(held[1], 0.25 * high[1] + 0.75 * old[1], rtol=0, atol=0.005)
+    torch.testing.assert_close(high, low + 0.1)
+    assert trainer.held(low, high, torch.zeros(2)) is high
+
+
+def test_what_is_held_on_to_is_not_forgotten() -> None:
+    torch.manual_seed(0)
+    low = torch.rand(2, 1, 16, 16)
+    changes = []
+    for share in (0.0, 1.0):
+        trainer, _ = beginning()
+        for _ in range(30):
+            trainer.update(low, low + 0.1, 1e-2)
+        trainer.hold()
+        before = trainer.teacher(low[1:])
+        for _ in range(30):
+            target = trainer.held(low, low - 0.1, torch.tensor([0.0, share]))
+            trainer.update(low, target, 1e-2)
+        changes.append(float((trainer.network(low[1:]) - before).abs().mean().detach()))
+    assert changes[1] < 0.7 * changes[0]
+
+
+def test_the_teacher_is_kept_in_the_state(tmp_path: Path) -> None:
+    trainer, low = beginning()
+    trainer.update(low, low + 0.1, 1e-2)
+    trainer.hold()
+    trainer.update(low, low + 0.1, 1e-2)
+    trainer.save(tmp_path / "state.safetensors")
+    again, _ = beginning()
+    assert again.teacher is None
+    again.load(tmp_path / "state.safetensors")
+    shares = torch.ones(2)
+    torch.testing.assert_close(again.held(low, low, shares), trainer.held(low, low, shares), rtol=0, atol=0)
+    assert not torch.equal(again.held(low, low, shares), again.averaged()(low))
