@@ -27,7 +27,7 @@ CONTROLS = """No mask is given, and all voxels count, the gaps between particles
 cent of what is found in the cracked phantoms that is within a voxel of a crack; the rest are gaps between particles,
 which are dark plates as well. Where gaps matter, give a mask of the particles. A crack must lie deep inside a body
 for a seventh, which gaps seldom do, or for a little where it is dark somewhere. On the phantoms for tuning, enhanced
-by the weights of ×1 before these, 14 of 15 cracked ones speak, with a mean F1 at 1 voxel of 0.89 (25 nm), 0.92
+by earlier weights of ×1, 14 of 15 cracked ones speak, with a mean F1 at 1 voxel of 0.89 (25 nm), 0.92
 (default) and 0.90 (small particles), and of what is found 47, 46 and 41 % are cracks; of 19 sound ones one speaks, of
 25 nm, which has a gap so long, narrow and dark that it is taken for a crack. With a tenth for all, however dark,
 nearly all of one crack was lost, and F1 of the small particles was 0.85. A gate for which a quarter as much sufficed
