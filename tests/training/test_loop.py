@@ -15,6 +15,7 @@ from napari_nanoct.jobs.events import Done
 from napari_nanoct.training import loop
 from napari_nanoct.training.loop import learning_rate, start_network, train
 from napari_nanoct.training.recipe import Stage, load_recipe
+from napari_nanoct.training.trainer import Trainer
 from napari_nanoct.utsr import load_network, read_card
 
 
@@ -177,6 +178,31 @@ def test_weights_of_another_network_are_no_start(recipe: Path) -> None:
     recipe.write_text('start = "utsr-light x2"\n' + recipe.read_text())
     with pytest.raises(UserError, match=r"weights of another network than 'tiny'"):
         start_network(load_recipe(str(recipe)))
+
+
+def test_a_run_holds_to_its_teacher(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [*_, done] = train(load_recipe(str(recipe)), data, tmp_path / "first")
+    text = recipe.read_text().replace("natural = 0.0", "natural = 0.0\nhold = 1.0")
+    recipe.write_text(f'teacher = "{done.output}"\n' + text)
+    targets: list[torch.Tensor] = []
+    update = Trainer.update
+
+    def noted(trainer: Trainer, low: torch.Tensor, high: torch.Tensor, rate: float) -> float:
+        targets.extend(high - load_network(done.output)(low).detach())
+        return update(trainer, low, high, rate)
+
+    monkeypatch.setattr(Trainer, "update", noted)
+    [*_, last] = train(load_recipe(str(recipe)), data, tmp_path / "second")
+    near = [float(target.abs().mean()) < 0.003 for target in targets]  # the answers are in bfloat16
+    assert near == [False] * 12 + [True] * 12
+    assert read_card(last.output).training["teacher"] == done.output
+
+
+def test_a_teacher_of_another_factor_is_refused(data: Path, recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text('teacher = "utsr-light x2"\n' + recipe.read_text())
+    with pytest.raises(UserError, match=r"is of factor 1, and its teacher, .*, of factor 2"):
+        next(train(load_recipe(str(recipe)), data, tmp_path / "run"))
+    assert not (tmp_path / "run" / "state.safetensors").exists()
 
 
 def test_learning_rate_rises_then_falls() -> None:

@@ -37,7 +37,7 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
         ("natural = 1.0", "natural = 1.5", "natural is a share from 0 to 1, not 1.5"),
         ("natural = 1.0", "natural = 0.8\nphantom = 0.8", "more than 1 together"),
         ("natural = 1.0", "natural = 0.5\nphantom = 0.5", "give phantoms"),
-        ("natural = 1.0", "natural = 1.0\nhold = 0.5", "nothing to hold on to without start"),
+        ("natural = 1.0", "natural = 1.0\nhold = 0.5", "hold needs a teacher"),
         ("rate = 1e-3", 'rate = "1e-3"', "not a valid recipe"),
         ("rate = 1e-3", "rate = 0", "rate is above 0"),
     ],

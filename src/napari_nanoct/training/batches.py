@@ -63,7 +63,7 @@ class Batches:
         return low, high
 
     def held(self, step: int) -> Tensor:
-        """Return how far each truth of a step's batch gives way to what older weights make of it, (batch,).
+        """Return how far each truth of a step's batch gives way to what the teacher makes of it, (batch,).
 
         The stage's ``hold`` for CT slices, 0 for others.
         """

@@ -22,6 +22,7 @@ from napari_nanoct.jobs.files import writing
 from napari_nanoct.training.batches import Batches
 from napari_nanoct.training.folder import check_folder, rewound, weights_path
 from napari_nanoct.training.recipe import Recipe, Stage
+from napari_nanoct.training.teacher import held
 from napari_nanoct.training.trainer import Trainer
 from napari_nanoct.utsr.card import Card
 from napari_nanoct.utsr.catalogue import find_model
@@ -40,6 +41,30 @@ Validate = Callable[[UTSR], Mapping[str, float]]
 """Gains in decibel of a network, by protocol; empty where there is nothing to validate on."""
 
 
+def weights_named(name: str) -> Path:
+    """Return the file of weights that a recipe names: a ``.safetensors`` file, or name and factor of some at hand."""
+    known = re.fullmatch(r"(.+) x([124])", name)
+    return find_model(known[1], int(known[2])) if known else find_model(name)
+
+
+def teacher_network(recipe: Recipe) -> UTSR:
+    """Load the weights whose answers a recipe holds to.
+
+    Raises
+    ------
+    UserError
+        If there are none of this name, or they are of another factor.
+    """
+    path = weights_named(recipe.teacher)
+    network = load_network(path)
+    if network.scale != recipe.scale:
+        raise UserError(
+            f"The recipe '{recipe.name}' is of factor {recipe.scale}, and its teacher, {path}, of factor "
+            f"{network.scale}; name weights of the same factor."
+        )
+    return network.eval()
+
+
 def start_network(recipe: Recipe) -> UTSR:
     """Build the network of a recipe, from its starting weights where it names them.
 
@@ -51,8 +76,7 @@ def start_network(recipe: Recipe) -> UTSR:
         )
     network = build(PRESETS[recipe.network], recipe.scale)
     if recipe.start:
-        named = re.fullmatch(r"(.+) x([124])", recipe.start)
-        path = find_model(named[1], int(named[2])) if named else find_model(recipe.start)
+        path = weights_named(recipe.start)
         weights = load_network(path).state_dict()
         own = network.state_dict()
         taken = {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape}
@@ -142,6 +166,7 @@ def train(
             f"{output} holds a training by '{recipe.name}' as it was before it changed; choose another output folder, "
             "or put the recipe back."
         )
+    teacher = teacher_network(recipe).to(trainer.device) if recipe.teacher else None
     batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
@@ -157,10 +182,8 @@ def train(
             stage, within = recipe.at(trainer.step)
             rate = learning_rate(stage, within, within / stage.steps)
             low, high = batches.draw(trainer.step)
-            if stage.hold:
-                if within == 0:
-                    trainer.hold()
-                high = trainer.held(low, high, batches.held(trainer.step))
+            if teacher is not None:
+                high = held(teacher, low, high, batches.held(trainer.step))
             losses.append(trainer.update(low, high, rate))
             if trainer.pace < LEAST_PACE:
                 raise UserError(
@@ -223,6 +246,7 @@ def write_weights(
         "steps": trainer.step,
         "stages": json.loads(json.dumps([vars(stage) for stage in recipe.stages])),
         "start": recipe.start,
+        "teacher": recipe.teacher,
         "seed": recipe.seed,
         "natural_pictures": len(batches.natural),
         "ct_slices": len(batches.ct),

@@ -36,8 +36,8 @@ class Stage:
         Share of batches of CT slices whose truth gets faint, smooth noise before it is degraded: a slice is to keep
         what texture it has, and only what a scan adds is to go.
     hold : float
-        How far the truth of CT slices gives way to what the weights at the start of the stage make of them, 0 to 1:
-        what the network could do there, it keeps, while it learns from the rest.
+        How far the truth of CT slices gives way to what the teacher makes of them, 0 to 1: what older weights could do
+        there is kept, while the network learns from the rest.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -66,7 +66,8 @@ class Stage:
 class Recipe:
     """How a network is trained: which one, from which weights, in which stages, beside how many phantoms.
 
-    ``start`` is a ``.safetensors`` file, or name and factor of weights at hand, such as ``utsr-light x2``.
+    ``start``, the weights to begin with, and ``teacher``, those whose answers are held to, are a ``.safetensors`` file,
+    or name and factor of weights at hand, such as ``utsr-light x2``.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Recipe:
     seed: int
     stages: tuple[Stage, ...]
     start: str = ""
+    teacher: str = ""
     phantoms: int = 0
 
     @property
@@ -122,8 +124,6 @@ def _check(recipe: Recipe) -> None:
             raise ValueError(f"{name} is a whole number from 0, not {value!r}")
     if not recipe.stages:
         raise ValueError("there is no stage")
-    if recipe.stages[0].hold and not recipe.start:
-        raise ValueError("the first stage has nothing to hold on to without start")
     for stage in recipe.stages:
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
@@ -135,5 +135,7 @@ def _check(recipe: Recipe) -> None:
             raise ValueError("natural and phantom are more than 1 together")
         if not stage.rate > 0 or not stage.sample >= 1:
             raise ValueError("rate is above 0, and sample 1 or more")
+        if stage.hold and not recipe.teacher:
+            raise ValueError("hold needs a teacher: give teacher")
         if stage.phantom and not recipe.phantoms:
             raise ValueError("phantom is a share of none: give phantoms")

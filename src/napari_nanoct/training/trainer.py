@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -56,7 +56,6 @@ class Trainer(Generic[Network]):
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimisers = optimisers(self.network)
-        self.teacher: Network | None = None
 
     def update(
         self, low: Tensor, high: Tensor, rate: float, judge: Loss = image_losses, merge: Merge = relative_loss
@@ -94,25 +93,6 @@ class Trainer(Generic[Network]):
                     self.average[name].lerp_(value, 1 - decay)
         return size
 
-    def hold(self) -> None:
-        """Take the averaged weights as they are now for the teacher of :meth:`held`."""
-        self.teacher = self.averaged().to(self.device)
-
-    def held(self, low: Tensor, high: Tensor, shares: Tensor) -> Tensor:
-        """Return a batch's truth, mixed by these shares (batch,) with what the teacher makes of its input.
-
-        A network that is taught one kind of slice forgets another; its own older answers hold on to that (Li and
-        Hoiem, "Learning without forgetting", ECCV 2016).
-        """
-        (which,) = shares.nonzero(as_tuple=True)
-        if self.teacher is None or not len(which):
-            return high
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-            answer = self.teacher(low[which].to(self.device, memory_format=torch.channels_last))
-        high = high.clone()
-        high[which] = high[which].lerp(answer.to(high), shares[which, None, None, None].to(high))
-        return high
-
     def _ran_away(self, size: float) -> bool:
         """Take note of a loss; return whether it, or the last few, are far above the usual."""
         _, within = self.recipe.at(self.step)
@@ -145,8 +125,6 @@ class Trainer(Generic[Network]):
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
-        if self.teacher is not None:
-            tensors |= {f"teacher.{name}": value for name, value in self.teacher.state_dict().items()}
         for optimiser in self.optimisers:
             for parameter, state in optimiser.state.items():
                 for key, value in state.items():
@@ -184,9 +162,6 @@ class Trainer(Generic[Network]):
         self.recent_loss = float(metadata.get("recent_loss", self.usual_loss))
         self.network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("network.")})
         self.average = {n[8:]: v.to(self.device) for n, v in tensors.items() if n.startswith("average.")}
-        if teacher := {n[8:]: v for n, v in tensors.items() if n.startswith("teacher.")}:
-            self.hold()
-            cast(nn.Module, self.teacher).load_state_dict(teacher)
         weights = dict(self.network.named_parameters())
         owner = {p: one for one in self.optimisers for group in one.param_groups for p in group["params"]}
         for name, value in tensors.items():
