@@ -62,7 +62,8 @@ Slices degraded by settings that the shipped weights never met. `soft`: a point 
 neighbours share; `sparse`: 90 angles, strong rings. PSNR in dB on slices that the run was not given (of
 tomobank_nmc532, which has two: squares of them); aim: gain of {AIM} dB. *Elsewhere*: change on the other validation
 samples and natural pictures, mean of all and of the protocols, and of the one that lost most; aim: no more than {LOSS}
-dB lost. At ×2 the gain is met and the loss is not (why, see below); at ×1 the loss is met, and the gain by their mean.
+dB lost. At ×2 the gain is met and the loss is not (why, see below). At ×1 the loss is met but for a hundredth, and the gain
+by one of four: parents that are better leave less to gain.
 """
 
 FORGOTTEN = """
@@ -70,8 +71,8 @@ What is lost at factor 2 is lost on the clean reductions of one sample, segmentp
 noise itself ([training.md](training.md#a-slice-with-noise-of-its-own)): in its flattest places a standard deviation of
 8 to 10 % of the range, as correlated as a Gaussian of 1.5 pixels makes it, where `soft` adds 6 % and 2 pixels. A
 network that has learnt that such texture is noise takes it out there, too; by the slice alone nobody can tell. Two
-children of four pairs and two and a half minutes, and weights on the straight line from the parent to them, change
-from the parent in dB:
+children of earlier weights, of four pairs and two and a half minutes, and weights on the straight line from the parent
+to them, change from the parent in dB:
 
 | child | of the way | gain | clean: segmentpy_nmc_d | other samples, clean | all, `blind` | all, `sinogram` | mean |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -96,7 +97,7 @@ minutes bring little: what four pairs can teach is learnt by then.
 """
 
 LONGER = """At ×1 a step takes three of the user's patches for one
-that is to be answered as before: with the weights before these, tomobank_nmc532 and `sparse`, that brought +0.52 in
+that is to be answered as before: with earlier weights, tomobank_nmc532 and `sparse`, that brought +0.52 in
 place of +0.41 dB in three minutes of one core, and +0.65 in place of +0.59 in ten. At ×2 it stayed one for one: with
 three the four cases above gained +1.17, +1.28, +2.90 and +1.89 dB (the first two in half the steps, beside other
 work), hardly more, and lost 1.7 to 2.1 dB elsewhere. The weights that ship now leave less to be gained there: they

@@ -25,12 +25,12 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from napari_nanoct.finetune import judge, replay, settings, tuning
-from napari_nanoct.training import loop, pairs
+from napari_nanoct.training import pairs, trainer
 blob = np.load("blob.npy")
 replay.slices = judge.slices = lambda seed, side: (blob,)
 tuning.RATE, tuning.VALIDATIONS = 3e-3, 8
 settings.PRESETS["quick"] = settings.Preset(60.0, 16)
-whole, times = loop.save_file, []
+whole, times = trainer.save_file, []
 
 def half(tensors, path, metadata):  # of the second state only half comes to the disk
     whole(tensors, path, metadata)
@@ -40,7 +40,7 @@ def half(tensors, path, metadata):  # of the second state only half comes to the
         Path(path).write_bytes(content[: len(content) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
 
-loop.save_file = half
+trainer.save_file = half
 stored = np.load("pairs.npz")
 usable = np.ones(stored["low"].shape[1:], bool)
 given = [pairs.SlicePair(*both, usable, 10 * n) for n, both in enumerate(zip(stored["low"], stored["high"]))]
