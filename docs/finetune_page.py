@@ -62,8 +62,8 @@ Slices degraded by settings that the shipped weights never met. `soft`: a point 
 neighbours share; `sparse`: 90 angles, strong rings. PSNR in dB on slices that the run was not given (of
 tomobank_nmc532, which has two: squares of them); aim: gain of {AIM} dB. *Elsewhere*: change on the other validation
 samples and natural pictures, mean of all and of the protocols, and of the one that lost most; aim: no more than {LOSS}
-dB lost. At ×2 the gain is met and the loss is not (why, see below). At ×1 the loss is met but for a hundredth, and the gain
-by one of four: parents that are better leave less to gain.
+dB lost. At ×2 the gain is met and the loss is not (why, see below). At ×1 the loss is met but for a hundredth, and the
+gain by one of four: a better parent leaves less to gain.
 """
 
 FORGOTTEN = """
