@@ -43,7 +43,7 @@ def test_ct_slices_alone_are_held(data: Path) -> None:
     flat[::2] = 0.75
     batches = Batches(Recipe("r", "tiny", 1, 3, (stage,), phantoms=1), data, [flat])
     batches.natural = [1 - flat]
-    shares = torch.cat([batches.held(step) for step in range(9)])
+    shares = torch.cat([batches.hold(step) for step in range(9)])
     # Phantoms and natural pictures are of two grey values alone here, as no CT slice is.
     others = torch.tensor([len(patch.unique()) == 2 for step in range(9) for patch in batches.draw(step)[1]])
     assert torch.equal(shares, torch.where(others, 0.0, 0.6))

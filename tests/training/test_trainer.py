@@ -1,4 +1,4 @@
-"""A step: learns, leaves weights that run away, and holds on to what older weights could do."""
+"""A step: learns, and leaves weights that run away."""
 
 from __future__ import annotations
 

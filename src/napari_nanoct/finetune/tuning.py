@@ -32,6 +32,7 @@ from napari_nanoct.training.losses import restoration_loss
 from napari_nanoct.training.optimisers import adam
 from napari_nanoct.training.pairs import SlicePair
 from napari_nanoct.training.recipe import Recipe, Stage
+from napari_nanoct.training.teacher import answers
 from napari_nanoct.training.trainer import Trainer
 from napari_nanoct.utsr.card import Card, read_card
 from napari_nanoct.utsr.catalogue import SHIPPED, find_model, list_models
@@ -213,8 +214,7 @@ class Task:
         number = self.trainer.step
         own = self.patches.draw(number, self.own)
         low = self.replay.draw(number, AGAIN)
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-            high = self.parent(low.to(self.device)).float().cpu()
+        high = answers(self.parent, low)
         weight = own.weight.to(self.device)
         kind = restoration_loss if self.method == "pairs" else functional.mse_loss
 

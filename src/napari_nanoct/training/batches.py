@@ -62,17 +62,17 @@ class Batches:
         low, high = (torch.cat(patches) for patches in zip(*parts, strict=True))
         return low, high
 
-    def held(self, step: int) -> Tensor:
+    def hold(self, step: int) -> Tensor:
         """Return how far each truth of a step's batch gives way to what the teacher makes of it, (batch,).
 
         The stage's ``hold`` for CT slices, 0 for others.
         """
         stage, _ = self.recipe.at(step)
-        held = torch.zeros(stage.batch)
+        shares = torch.zeros(stage.batch)
         for first in range(0, stage.batch, 2):
             share = np.random.default_rng(self._key(step, first)).random()
-            held[first : first + 2] = stage.hold if self._source(stage, share) is self.ct else 0.0
-        return held
+            shares[first : first + 2] = stage.hold if self._source(stage, share) is self.ct else 0.0
+        return shares
 
     def _key(self, step: int, first: int) -> list[int]:
         """Seed of the patches from number ``first`` of a step."""

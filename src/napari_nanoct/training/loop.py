@@ -183,7 +183,7 @@ def train(
             rate = learning_rate(stage, within, within / stage.steps)
             low, high = batches.draw(trainer.step)
             if teacher is not None:
-                high = held(teacher, low, high, batches.held(trainer.step))
+                high = held(teacher, low, high, batches.hold(trainer.step))
             losses.append(trainer.update(low, high, rate))
             if trainer.pace < LEAST_PACE:
                 raise UserError(

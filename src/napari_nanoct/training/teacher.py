@@ -7,6 +7,13 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
+def answers(teacher: nn.Module, low: Tensor) -> Tensor:
+    """Return what a teacher makes of patches (n, 1, h, w): by steps in bfloat16, as float32, where the patches are."""
+    device = next(teacher.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        return teacher(low.to(device)).float().to(low.device)
+
+
 def held(teacher: nn.Module, low: Tensor, high: Tensor, shares: Tensor) -> Tensor:
     """Mix the truth of a batch with what a teacher makes of its input.
 
@@ -30,9 +37,7 @@ def held(teacher: nn.Module, low: Tensor, high: Tensor, shares: Tensor) -> Tenso
     (which,) = shares.nonzero(as_tuple=True)
     if not len(which):
         return high
-    device = next(teacher.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        answers = teacher(low[which].to(device, memory_format=torch.channels_last))
     mixed = high.clone()
-    mixed[which] = high[which].lerp(answers.to(high), shares[which, None, None, None].to(high))
+    taught = answers(teacher, low[which].to(memory_format=torch.channels_last))
+    mixed[which] = high[which].lerp(taught.to(high), shares[which, None, None, None].to(high))
     return mixed
