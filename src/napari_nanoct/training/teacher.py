@@ -39,5 +39,5 @@ def held(teacher: nn.Module, low: Tensor, high: Tensor, shares: Tensor) -> Tenso
         return high
     mixed = high.clone()
     taught = answers(teacher, low[which].to(memory_format=torch.channels_last))
-    mixed[which] = high[which].lerp(taught.to(high), shares[which, None, None, None].to(high))
+    mixed[which] = high[which].lerp(taught, shares[which, None, None, None])
     return mixed
