@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.jobs.cancel import Cancelled, CancelToken
 from napari_nanoct.jobs.events import Done
 from napari_nanoct.training import loop
+from napari_nanoct.training.folder import stage_path
 from napari_nanoct.training.loop import learning_rate, start_network, train
 from napari_nanoct.training.recipe import Stage, load_recipe
 from napari_nanoct.training.trainer import Trainer
@@ -23,10 +25,12 @@ def test_weights_that_lose_what_they_could_are_left_for_the_best(
     data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
+    plan = load_recipe(str(recipe))
+    plan = replace(plan, stages=(replace(plan.stages[0], steps=12),))
     for number, last in enumerate((0.6, 0.4)):
         gains = iter((1.0, 0.9, last))
         run = tmp_path / str(number)
-        events = list(train(load_recipe(str(recipe)), data, run, validate=lambda network, g=gains: {"blind": next(g)}))
+        events = list(train(plan, data, run, validate=lambda network, g=gains: {"blind": next(g)}))
         state, best = load_file(run / "state.safetensors"), load_network(events[-1].output).state_dict()
         assert read_card(events[-1].output).training["steps"] == 4
         same = [torch.equal(state[f"network.{name}"], value) for name, value in best.items()]
@@ -37,7 +41,7 @@ def test_weights_that_lose_what_they_could_are_left_for_the_best(
 
 def test_a_pause_changes_nothing(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
-    gains = iter((5.0, 1.0, 4.9, 4.9))
+    gains = iter((5.0, 1.0, 4.9, 4.9, 4.9))
     plan, run = load_recipe(str(recipe)), tmp_path / "run"
     token = CancelToken()
     events = train(plan, data, run, cancel=token, validate=lambda network: {"blind": next(gains)})
@@ -63,7 +67,7 @@ def test_a_killed_run_leaves_no_row_twice(
         pass
     events.close()  # as a kill: steps 5 and 6 are in the log, the state is that of step 4
     list(train(plan, data, tmp_path / "run", resume=True, validate=lambda network: {"blind": 1.0}))
-    for name, steps in (("log.csv", range(1, 13)), ("validation.csv", (5, 10, 12))):
+    for name, steps in (("log.csv", range(1, 13)), ("validation.csv", (5, 6, 10, 12))):
         rows = (tmp_path / "run" / name).read_text().splitlines()[1:]
         assert [int(row.split(",")[0]) for row in rows] == list(steps)
 
@@ -125,16 +129,23 @@ def test_logs_of_a_run_without_a_checkpoint_are_not_continued(data: Path, recipe
     (tmp_path / "validation.csv").write_text("step,blind\n1,0.5\n")
     list(train(load_recipe(str(recipe)), data, tmp_path, validate=lambda network: {"blind": 1.0}))
     assert (tmp_path / "log.csv").read_text().count("step") == 1
-    assert (tmp_path / "validation.csv").read_text().split() == ["step,blind", "12,1.000"]
+    assert (tmp_path / "validation.csv").read_text().split() == ["step,blind", "6,1.000", "12,1.000"]
 
 
-def test_the_best_weights_are_kept(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_weights_of_the_last_stage_are_kept(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("napari_nanoct.training.loop.VALIDATE_EVERY", 3)
     found = iter([1.0, 3.0, 2.0, 0.5])
     [*_, done] = train(load_recipe(str(recipe)), data, tmp_path, validate=lambda network: {"blind": next(found)})
-    card = read_card(done.output)
-    assert card.training["steps"] == 6
-    assert card.quality == {"validation_gain_db": {"blind": 3.0}}
+    for path, steps, gain in (
+        (done.output, 9, 2.0),
+        (stage_path(tmp_path, 1), 6, 3.0),
+        (stage_path(tmp_path, 2), 12, 0.5),
+    ):
+        card = read_card(path)
+        assert card.training["steps"] == steps
+        assert card.quality == {"validation_gain_db": {"blind": gain}}
     log = (tmp_path / "validation.csv").read_text().split()
     assert log == ["step,blind", "3,1.000", "6,3.000", "9,2.000", "12,0.500"]
 
@@ -162,11 +173,13 @@ def test_runs_are_not_mixed(data: Path, recipe: Path, tmp_path: Path) -> None:
 
 
 def test_weights_without_their_training_are_not_replaced(data: Path, recipe: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "tiny-x1.safetensors"
-    weights.write_bytes(b"precious")
-    with pytest.raises(UserError, match=r"tiny-x1\.safetensors is there already, without its training"):
-        next(train(load_recipe(str(recipe)), data, tmp_path))
-    assert weights.read_bytes() == b"precious"
+    for name in ("tiny-x1.safetensors", "stage-2.safetensors"):
+        weights = tmp_path / name / name
+        weights.parent.mkdir()
+        weights.write_bytes(b"precious")
+        with pytest.raises(UserError, match=rf"{name} is there already, without its training"):
+            next(train(load_recipe(str(recipe)), data, weights.parent))
+        assert weights.read_bytes() == b"precious"
 
 
 def test_an_output_that_is_a_file_is_named(data: Path, recipe: Path) -> None:
@@ -180,29 +193,43 @@ def test_weights_of_another_network_are_no_start(recipe: Path) -> None:
         start_network(load_recipe(str(recipe)))
 
 
-def test_a_run_holds_to_its_teacher(data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [*_, done] = train(load_recipe(str(recipe)), data, tmp_path / "first")
-    text = recipe.read_text().replace("natural = 0.0", "natural = 0.0\nhold = 1.0")
-    recipe.write_text(f'teacher = "{done.output}"\n' + text)
-    targets: list[torch.Tensor] = []
+def test_a_stage_holds_to_older_weights(
+    data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = load_recipe(str(recipe))
+    plan = replace(plan, stages=(plan.stages[0], replace(plan.stages[1], hold=1.0, older=1)))
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     update = Trainer.update
 
     def noted(trainer: Trainer, low: torch.Tensor, high: torch.Tensor, rate: float) -> float:
-        targets.extend(high - load_network(done.output)(low).detach())
+        seen.append((low, high))
         return update(trainer, low, high, rate)
 
     monkeypatch.setattr(Trainer, "update", noted)
-    [*_, last] = train(load_recipe(str(recipe)), data, tmp_path / "second")
-    near = [float(target.abs().mean()) < 0.003 for target in targets]  # the answers are in bfloat16
-    assert near == [False] * 12 + [True] * 12
-    assert read_card(last.output).training["teacher"] == done.output
+    list(train(plan, data, tmp_path))
+    older = load_network(stage_path(tmp_path, 1))
+    with torch.no_grad():
+        near = [float((high - older(low)).abs().mean()) < 0.003 for low, high in seen]  # answers are in bfloat16
+    assert near == [False] * 6 + [True] * 6
 
 
-def test_a_teacher_of_another_factor_is_refused(data: Path, recipe: Path, tmp_path: Path) -> None:
-    recipe.write_text('teacher = "utsr-light x2"\n' + recipe.read_text())
-    with pytest.raises(UserError, match=r"is of factor 1, and its teacher, .*, of factor 2"):
-        next(train(load_recipe(str(recipe)), data, tmp_path / "run"))
-    assert not (tmp_path / "run" / "state.safetensors").exists()
+@pytest.mark.parametrize("older", [0, 1])
+def test_a_stage_ends_with_its_share_of_older_weights(data: Path, recipe: Path, tmp_path: Path, older: int) -> None:
+    [*_, done] = train(load_recipe(str(recipe)), data, tmp_path / "first")
+    plan = replace(load_recipe(str(recipe)), start=done.output)
+    ends = []
+    for share in (0.0, 0.25):
+        run = tmp_path / f"{share}"
+        list(
+            train(
+                replace(plan, stages=(plan.stages[0], replace(plan.stages[1], average=share, older=older))), data, run
+            )
+        )
+        ends.append(load_network(stage_path(run, 2)).state_dict())
+    before = load_network(stage_path(tmp_path / "0.0", 1) if older else done.output).state_dict()
+    for name, value in before.items():
+        torch.testing.assert_close(ends[1][name], 0.25 * value + 0.75 * ends[0][name], rtol=1e-3, atol=1e-5)
+    assert not torch.equal(ends[0]["head.weight"], before["head.weight"])
 
 
 def test_learning_rate_rises_then_falls() -> None:

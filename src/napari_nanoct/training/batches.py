@@ -63,20 +63,26 @@ class Batches:
         return low, high
 
     def hold(self, step: int) -> Tensor:
-        """Return how far each truth of a step's batch gives way to what the teacher makes of it, (batch,).
+        """Return how far each truth of a step's batch gives way to what older weights make of its input, (batch,).
 
-        The stage's ``hold`` for CT slices, 0 for others.
+        The stage's ``hold`` for CT slices, 1 for those as they were measured, 0 for others.
         """
         stage, _ = self.recipe.at(step)
         shares = torch.zeros(stage.batch)
         for first in range(0, stage.batch, 2):
             share = np.random.default_rng(self._key(step, first)).random()
-            shares[first : first + 2] = stage.hold if self._source(stage, share) is self.ct else 0.0
+            held = stage.hold if self._source(stage, share) is self.ct else 0.0
+            shares[first : first + 2] = 1.0 if self._is_native(step, first) else held
         return shares
 
     def _key(self, step: int, first: int) -> list[int]:
         """Seed of the patches from number ``first`` of a step."""
         return [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
+
+    def _is_native(self, step: int, first: int) -> bool:
+        """Whether the patches from number ``first`` of a step are of CT slices as they were measured."""
+        stage, _ = self.recipe.at(step)
+        return np.random.default_rng([*self._key(step, first), 4]).random() < stage.native
 
     def _source(self, stage: Stage, share: float) -> list[NDArray[np.float32]]:
         """Pictures that a stage takes for a draw between 0 and 1."""
@@ -90,10 +96,12 @@ class Batches:
         key = self._key(step, first)
         random = np.random.default_rng(key)
         # Draws of their own, so that other batches stay what they are without these shares.
-        scanned = np.random.default_rng([*key, 1]).random() < stage.sinogram
+        native = self._is_native(step, first)
+        scanned = not native and np.random.default_rng([*key, 1]).random() < stage.sinogram
         soft = np.random.default_rng([*key, 2]).random() < stage.soft
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
-        pictures = self._source(stage, random.random())
+        share = random.random()
+        pictures = self.ct if native else self._source(stage, share)
         weights = sampling_weights(pictures, size)
         if pictures is self.ct:
             weights = weights * self._per_slice
@@ -118,7 +126,10 @@ class Batches:
             high = softened(high, self.recipe.scale, seeded(*key, 2))
         if grain:
             high = grained(high, seeded(*key, 3))
-        if random.random() < stage.clean:
+        if native:
+            # ``high`` is but a place for what older weights make of it.
+            low = high[..., : stage.patch, : stage.patch]
+        elif random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:
             low, _ = blind(high, self.recipe.scale, seeded(*key))

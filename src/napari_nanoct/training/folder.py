@@ -1,4 +1,4 @@
-"""The folder of a training: its state, logs and weights."""
+"""The folder of a training: its state, logs and weights, those of its stages too."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def weights_path(recipe: Recipe, output: Path) -> Path:
     return output / f"{recipe.network}-x{recipe.scale}.safetensors"
 
 
+def stage_path(output: Path, number: int) -> Path:
+    """Where a training puts the averaged weights at the end of a stage, numbered from 1."""
+    return output / f"stage-{number}.safetensors"
+
+
 def check_folder(recipe: Recipe, output: Path, resume: bool) -> Path:
     """Return the file of the state, to be written or resumed from.
 
@@ -28,8 +33,9 @@ def check_folder(recipe: Recipe, output: Path, resume: bool) -> Path:
         raise UserError(f"{output} holds no training to resume; leave out --resume.")
     if state.exists() and not resume:
         raise UserError(f"{output} already holds a training; continue it with --resume or choose another folder.")
-    if weights.exists() and not resume:
-        raise UserError(f"{weights} is there already, without its training; move it away or choose another folder.")
+    left = [path for path in (weights, *output.glob("stage-*.safetensors")) if path.exists()]
+    if left and not resume:
+        raise UserError(f"{left[0]} is there already, without its training; move it away or choose another folder.")
     return state
 
 

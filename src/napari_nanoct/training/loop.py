@@ -20,7 +20,7 @@ from napari_nanoct.jobs.cancel import CancelToken
 from napari_nanoct.jobs.events import Done, Event, Progress
 from napari_nanoct.jobs.files import writing
 from napari_nanoct.training.batches import Batches
-from napari_nanoct.training.folder import check_folder, rewound, weights_path
+from napari_nanoct.training.folder import check_folder, rewound, stage_path, weights_path
 from napari_nanoct.training.recipe import Recipe, Stage
 from napari_nanoct.training.teacher import held
 from napari_nanoct.training.trainer import Trainer
@@ -45,24 +45,6 @@ def weights_named(name: str) -> Path:
     """Return the file of weights that a recipe names: a ``.safetensors`` file, or name and factor of some at hand."""
     known = re.fullmatch(r"(.+) x([124])", name)
     return find_model(known[1], int(known[2])) if known else find_model(name)
-
-
-def teacher_network(recipe: Recipe) -> UTSR:
-    """Load the weights whose answers a recipe holds to.
-
-    Raises
-    ------
-    UserError
-        If there are none of this name, or they are of another factor.
-    """
-    path = weights_named(recipe.teacher)
-    network = load_network(path)
-    if network.scale != recipe.scale:
-        raise UserError(
-            f"The recipe '{recipe.name}' is of factor {recipe.scale}, and its teacher, {path}, of factor "
-            f"{network.scale}; name weights of the same factor."
-        )
-    return network.eval()
 
 
 def start_network(recipe: Recipe) -> UTSR:
@@ -125,8 +107,9 @@ def train(
     data : Path
         Folder that holds ``ct/index.csv`` and, where the recipe has a share of them, ``natural/index.csv``.
     output : Path
-        Folder for the state to resume from (``state.safetensors``), the logs (``log.csv``, ``validation.csv``) and the
-        best averaged weights so far (``NAME.safetensors``, with their card).
+        Folder for the state to resume from (``state.safetensors``), the logs (``log.csv``, ``validation.csv``) and,
+        with their card, the averaged weights after each stage (``stage-N.safetensors``) and the best of the latest
+        (``NAME.safetensors``).
     phantoms : iterable of ndarray, shape (y, x)
         Clean slices of ``recipe.phantoms`` phantoms, range 0 to 1; taken once the output and the data will do.
     device : str
@@ -138,8 +121,8 @@ def train(
     minutes : float
         Stop after so long, with the state saved, wherever the training is.
     validate : callable
-        Judges the averaged network every thousand steps and at the end; the best by the mean over protocols is kept.
-        Where it finds nothing to judge by, the latest is.
+        Judges the averaged network every thousand steps and at the end of a stage; the best of a stage by the mean over
+        protocols is kept. Where it finds nothing to judge by, the latest is.
     cancel : CancelToken, optional
         Checked every step; the state is saved before the job ends.
 
@@ -166,7 +149,6 @@ def train(
             f"{output} holds a training by '{recipe.name}' as it was before it changed; choose another output folder, "
             "or put the recipe back."
         )
-    teacher = teacher_network(recipe).to(trainer.device) if recipe.teacher else None
     batches = Batches(recipe, data, phantoms, trainer.device)
     started, first, cpu = time.monotonic(), trainer.step, time.process_time()
     losses: list[float] = []
@@ -177,23 +159,29 @@ def train(
         log = csv.writer(file)
         if not file.tell():
             log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
-        stopping = False
+        stopping, stage, older = False, None, None
         while trainer.step < recipe.steps and not stopping:
-            stage, within = recipe.at(trainer.step)
+            current, within = recipe.at(trainer.step)
+            if current is not stage:
+                stage, older = current, older_network(trainer, current, output)
+            if within == 0:
+                trainer.best = -math.inf  # a stage is a training of its own
             rate = learning_rate(stage, within, within / stage.steps)
             low, high = batches.draw(trainer.step)
-            if teacher is not None:
-                high = held(teacher, low, high, batches.hold(trainer.step))
+            if older is not None:
+                high = held(older, low, high, batches.hold(trainer.step))
             losses.append(trainer.update(low, high, rate))
             if trainer.pace < LEAST_PACE:
                 raise UserError(
                     f"The training diverged at step {trainer.step}; lower the rate in the recipe and start again."
                 )
+            number = recipe.ended(trainer.step)
+            if number and older is not None and stage.average:
+                trainer.average_with(older, stage.average)
             seconds = time.monotonic() - started
             cancelled = cancel is not None and cancel.cancelled
-            ended = trainer.step == recipe.steps
             stopping = cancelled or seconds > 60 * minutes
-            if trainer.step % REPORT_EVERY == 0 or ended or stopping:
+            if trainer.step % REPORT_EVERY == 0 or number or stopping:
                 mean, losses = sum(losses) / len(losses), []
                 spent = [before[0] + seconds, before[1] + time.process_time() - cpu]
                 log.writerow([trainer.step, f"{mean:.6f}", f"{rate:.3g}", *(f"{value:.0f}" for value in spent)])
@@ -202,21 +190,30 @@ def train(
                 slower = f", at {trainer.pace:g} of the rate since it ran away" if trainer.pace < 1 else ""
                 yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}{slower}")
             due = trainer.step % VALIDATE_EVERY == 0
-            if not cancelled and (due or ended or stopping):
-                keep_best(trainer, batches, output, validate, may_fall_back=due)
-            if trainer.step % SAVE_EVERY == 0 or ended or stopping:
+            if number or (not cancelled and (due or stopping)):
+                keep_best(trainer, batches, output, validate, number, may_fall_back=due)
+            if trainer.step % SAVE_EVERY == 0 or number or stopping:
                 trainer.save(state)
             if cancelled and cancel is not None:
                 cancel.check()
     yield Done(str(weights_path(recipe, output)), time.monotonic() - started, {"steps": trainer.step})
 
 
-def keep_best(
-    trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate, *, may_fall_back: bool
-) -> None:
-    """Validate the averaged network, log its gains, and write its weights unless better ones were written before.
+def older_network(trainer: Trainer[UTSR], stage: Stage, output: Path) -> UTSR | None:
+    """Return the network with the older weights of a stage, on the device of the training; None if it needs none."""
+    if not stage.needs_older:
+        return None
+    network = load_network(stage_path(output, stage.older)) if stage.older else start_network(trainer.recipe)
+    return network.to(trainer.device).eval()
 
-    Where much of what these could is lost, the training goes back to them, if it may: a pause is to change nothing.
+
+def keep_best(
+    trainer: Trainer[UTSR], batches: Batches, output: Path, validate: Validate, ended: int, *, may_fall_back: bool
+) -> None:
+    """Validate the averaged network, log its gains, and write its weights unless better ones of the stage were before.
+
+    Those at the end of a stage, given by its number, are also written as such. Where much of what the best could is
+    lost, the training goes back to them, if it may: a pause is to change nothing.
     """
     network = trainer.averaged()
     gains = validate(network)
@@ -229,16 +226,20 @@ def keep_best(
             if new:
                 log.writerow(["step", *gains])
             log.writerow([trainer.step, *(f"{gain:.3f}" for gain in gains.values())])
-    if mean >= trainer.best or not weights_path(trainer.recipe, output).exists():
+    best = weights_path(trainer.recipe, output)
+    paths = [stage_path(output, ended)] if ended else []
+    if mean >= trainer.best or not best.exists():
         trainer.best = mean
-        write_weights(trainer, network, batches, output, gains)
+        paths.append(best)
     elif may_fall_back and mean < trainer.best - LOST:
-        trainer.fall_back(load_network(weights_path(trainer.recipe, output)).state_dict())
+        trainer.fall_back(load_network(best).state_dict())
+    if paths:
+        write_weights(trainer, network, batches, paths, gains)
 
 
 def write_weights(
-    trainer: Trainer[UTSR], network: UTSR, batches: Batches, output: Path, gains: Mapping[str, float]
-) -> Card:
+    trainer: Trainer[UTSR], network: UTSR, batches: Batches, paths: Iterable[Path], gains: Mapping[str, float]
+) -> None:
     """Write the averaged weights with their card: halo as measured, how they were trained, what they gain."""
     recipe = trainer.recipe
     training: dict[str, Any] = {
@@ -246,7 +247,6 @@ def write_weights(
         "steps": trainer.step,
         "stages": json.loads(json.dumps([vars(stage) for stage in recipe.stages])),
         "start": recipe.start,
-        "teacher": recipe.teacher,
         "seed": recipe.seed,
         "natural_pictures": len(batches.natural),
         "ct_slices": len(batches.ct),
@@ -255,4 +255,5 @@ def write_weights(
     halo = max(measure_halo(network, picture) for picture in batches.halo_pictures())
     quality = {"validation_gain_db": {protocol: round(gain, 3) for protocol, gain in gains.items()}} if gains else {}
     card = Card(recipe.network, recipe.scale, network.period, halo, {}, training=training, quality=quality)
-    return save_checkpoint(weights_path(recipe, output), network, card)
+    for path in paths:
+        save_checkpoint(path, network, card)

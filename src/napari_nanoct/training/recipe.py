@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,15 @@ class Stage:
         Share of batches of CT slices whose truth gets faint, smooth noise before it is degraded: a slice is to keep
         what texture it has, and only what a scan adds is to go.
     hold : float
-        How far the truth of CT slices gives way to what the teacher makes of them, 0 to 1: what older weights could do
-        there is kept, while the network learns from the rest.
+        How far the truth of CT slices gives way to what older weights make of them, 0 to 1: what these could do there
+        is kept, while the network learns from the rest.
+    native : float
+        Share of batches, before the others are shared out, of CT slices as they were measured. What older weights make
+        of them is all of their truth, as there is none at a higher resolution.
+    average : float
+        Share of older weights in those that the stage ends with.
+    older : int
+        Number of the stage, from 1, whose end gave the older weights; 0 for those that the recipe starts from.
     patch : int
         Side of the low-resolution patches in pixels.
     batch : int
@@ -45,6 +53,11 @@ class Stage:
     rate : float
         Highest learning rate; it rises over ``warm_up`` steps, then falls to a hundredth along a cosine.
     warm_up : int
+
+    References
+    ----------
+    `hold`: Li and Hoiem, "Learning without forgetting", ECCV 2016. `average`: Wortsman et al., "Robust fine-tuning of
+    zero-shot models", CVPR 2022.
     """
 
     steps: int
@@ -60,14 +73,22 @@ class Stage:
     soft: float = 0.0
     grain: float = 0.0
     hold: float = 0.0
+    native: float = 0.0
+    average: float = 0.0
+    older: int = 0
+
+    @property
+    def needs_older(self) -> bool:
+        """Whether older weights have a part in the stage."""
+        return bool(self.hold or self.native or self.average)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained: which one, from which weights, in which stages, beside how many phantoms.
 
-    ``start``, the weights to begin with, and ``teacher``, those whose answers are held to, are a ``.safetensors`` file,
-    or name and factor of weights at hand, such as ``utsr-light x2``.
+    ``start``, the weights to begin with, are a ``.safetensors`` file, or name and factor of weights at hand, such as
+    ``utsr-light x2``.
     """
 
     name: str
@@ -76,7 +97,6 @@ class Recipe:
     seed: int
     stages: tuple[Stage, ...]
     start: str = ""
-    teacher: str = ""
     phantoms: int = 0
 
     @property
@@ -91,6 +111,11 @@ class Recipe:
                 return stage, step
             step -= stage.steps
         return self.stages[-1], self.stages[-1].steps + step
+
+    def ended(self, step: int) -> int:
+        """Return the number of the stage, from 1, that has ended after so many steps, or 0."""
+        ends = itertools.accumulate(stage.steps for stage in self.stages)
+        return next((number for number, end in enumerate(ends, 1) if end == step), 0)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -124,18 +149,18 @@ def _check(recipe: Recipe) -> None:
             raise ValueError(f"{name} is a whole number from 0, not {value!r}")
     if not recipe.stages:
         raise ValueError("there is no stage")
-    for stage in recipe.stages:
+    for number, stage in enumerate(recipe.stages, 1):
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
                 raise ValueError(f"{name} is a whole number from 1, not {value!r}")
-        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold"):
+        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold", "native", "average"):
             if not 0 <= (value := getattr(stage, name)) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
         if stage.natural + stage.phantom > 1:
             raise ValueError("natural and phantom are more than 1 together")
         if not stage.rate > 0 or not stage.sample >= 1:
             raise ValueError("rate is above 0, and sample 1 or more")
-        if stage.hold and not recipe.teacher:
-            raise ValueError("hold needs a teacher: give teacher")
+        if stage.needs_older and not (0 < stage.older < number or (stage.older == 0 and recipe.start)):
+            raise ValueError("hold, native and average need older weights: give start, or older, an earlier stage")
         if stage.phantom and not recipe.phantoms:
             raise ValueError("phantom is a share of none: give phantoms")

@@ -109,6 +109,19 @@ class Trainer(Generic[Network]):
         """Go on from these weights, the average or better ones, at half the pace: a night's training is not lost."""
         self.pace /= 2
         self.recent_loss = self.usual_loss
+        self._go_on_from(weights)
+
+    def average_with(self, older: nn.Module, share: float) -> None:
+        """Go on from the mean of older weights, by their share, and the averaged ones."""
+        weights = older.state_dict()
+        self._go_on_from(
+            {
+                name: value.lerp(weights[name], share) if value.is_floating_point() else value
+                for name, value in self.average.items()
+            }
+        )
+
+    def _go_on_from(self, weights: Mapping[str, Tensor]) -> None:
         self.network.load_state_dict(weights)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         for optimiser in self.optimisers:
