@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_nanoct.training.batches import Batches
+from napari_nanoct.training.degrade import bicubic
 from napari_nanoct.training.recipe import Recipe, Stage, load_recipe
 
 
@@ -50,25 +51,27 @@ def test_ct_slices_alone_are_held(data: Path) -> None:
     assert 5 < others.sum() < 49
 
 
-def test_native_slices_are_ct_slices_as_they_were_measured(data: Path) -> None:
-    stage = Stage(steps=20, natural=0.5, phantom=0.5, clean=1.0, patch=16, batch=4, rate=1e-3)
+def test_untouched_slices_are_held_and_leave_the_others_alone(data: Path) -> None:
+    stage = Stage(steps=20, natural=0.5, phantom=0.5, clean=0.5, patch=16, batch=4, rate=1e-3, hold=0.8)
     flat = np.full((40, 40), 0.25, np.float32)
     flat[::2] = 0.75
-    plans = [Recipe("r", "tiny", 2, 3, (replace(stage, native=share),), phantoms=1) for share in (0.0, 0.4)]
+    plans = [Recipe("r", "tiny", 2, 3, (replace(stage, untouched=share),), phantoms=1) for share in (0.0, 0.6)]
     without, some = (Batches(plan, data, [flat]) for plan in plans)
     without.natural = some.natural = [1 - flat]
     shares = torch.cat([some.hold(step) for step in range(20)])
-    assert 8 < shares.sum() < 72
+    assert all(8 < (shares == share).sum() < 48 for share in (0.0, stage.hold, 1.0))
     patches = [
         torch.cat(parts)
         for batches in (without, some)
         for parts in zip(*(batches.draw(step) for step in range(20)), strict=True)
     ]
     for share, low_before, high_before, low, high in zip(shares, *patches, strict=True):
-        if share:  # wholly held, at the resolution of the slice, and neither a phantom nor natural
-            assert share == 1
-            assert torch.equal(low, high[:, :16, :16])
-            assert len(high.unique()) > 2
-        else:  # as it is without that share
+        if share == 0:  # as it is without that share
             assert torch.equal(low, low_before)
             assert torch.equal(high, high_before)
+            continue
+        assert len(high.unique()) > 2  # neither a phantom nor natural
+        if share == 1:
+            assert torch.equal(low, high[:, :16, :16])
+        else:
+            torch.testing.assert_close(low[None], bicubic(high[None], 2))

@@ -65,24 +65,26 @@ class Batches:
     def hold(self, step: int) -> Tensor:
         """Return how far each truth of a step's batch gives way to what older weights make of its input, (batch,).
 
-        The stage's ``hold`` for CT slices, 1 for those as they were measured, 0 for others.
+        The stage's ``hold`` for CT slices, 1 for those at their own resolution, 0 for others.
         """
         stage, _ = self.recipe.at(step)
         shares = torch.zeros(stage.batch)
         for first in range(0, stage.batch, 2):
-            share = np.random.default_rng(self._key(step, first)).random()
-            held = stage.hold if self._source(stage, share) is self.ct else 0.0
-            shares[first : first + 2] = 1.0 if self._is_native(step, first) else held
+            key = self._key(step, first)
+            untouched, native = self._untouched(stage, key)
+            share = np.random.default_rng(key).random()
+            held = untouched or self._source(stage, share) is self.ct
+            shares[first : first + 2] = 1.0 if native else stage.hold * held
         return shares
 
     def _key(self, step: int, first: int) -> list[int]:
         """Seed of the patches from number ``first`` of a step."""
         return [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
 
-    def _is_native(self, step: int, first: int) -> bool:
-        """Whether the patches from number ``first`` of a step are of CT slices as they were measured."""
-        stage, _ = self.recipe.at(step)
-        return np.random.default_rng([*self._key(step, first), 4]).random() < stage.native
+    def _untouched(self, stage: Stage, key: list[int]) -> tuple[bool, bool]:
+        """Whether patches are of CT slices that nothing is added to, and of these at their own resolution."""
+        chance = np.random.default_rng([*key, 4]).random()
+        return chance < stage.untouched, chance < stage.untouched / 2
 
     def _source(self, stage: Stage, share: float) -> list[NDArray[np.float32]]:
         """Pictures that a stage takes for a draw between 0 and 1."""
@@ -96,12 +98,12 @@ class Batches:
         key = self._key(step, first)
         random = np.random.default_rng(key)
         # Draws of their own, so that other batches stay what they are without these shares.
-        native = self._is_native(step, first)
-        scanned = not native and np.random.default_rng([*key, 1]).random() < stage.sinogram
+        untouched, native = self._untouched(stage, key)
+        scanned = not untouched and np.random.default_rng([*key, 1]).random() < stage.sinogram
         soft = np.random.default_rng([*key, 2]).random() < stage.soft
         size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
         share = random.random()
-        pictures = self.ct if native else self._source(stage, share)
+        pictures = self.ct if untouched else self._source(stage, share)
         weights = sampling_weights(pictures, size)
         if pictures is self.ct:
             weights = weights * self._per_slice
@@ -129,7 +131,7 @@ class Batches:
         if native:
             # ``high`` is but a place for what older weights make of it.
             low = high[..., : stage.patch, : stage.patch]
-        elif random.random() < stage.clean:
+        elif untouched or random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:
             low, _ = blind(high, self.recipe.scale, seeded(*key))

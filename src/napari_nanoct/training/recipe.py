@@ -39,9 +39,10 @@ class Stage:
     hold : float
         How far the truth of CT slices gives way to what older weights make of them, 0 to 1: what these could do there
         is kept, while the network learns from the rest.
-    native : float
-        Share of batches, before the others are shared out, of CT slices as they were measured. What older weights make
-        of them is all of their truth, as there is none at a higher resolution.
+    untouched : float
+        Share of batches, before the others are shared out, of CT slices that no degradation adds to. Half of these are
+        cleanly reduced, half stay at their own resolution: as there is no truth above it, what older weights make of
+        them is all of theirs.
     average : float
         Share of older weights in those that the stage ends with.
     older : int
@@ -73,14 +74,14 @@ class Stage:
     soft: float = 0.0
     grain: float = 0.0
     hold: float = 0.0
-    native: float = 0.0
+    untouched: float = 0.0
     average: float = 0.0
     older: int = 0
 
     @property
     def needs_older(self) -> bool:
         """Whether older weights have a part in the stage."""
-        return bool(self.hold or self.native or self.average)
+        return bool(self.hold or self.untouched or self.average)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _check(recipe: Recipe) -> None:
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
                 raise ValueError(f"{name} is a whole number from 1, not {value!r}")
-        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold", "native", "average"):
+        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold", "untouched", "average"):
             if not 0 <= (value := getattr(stage, name)) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
         if stage.natural + stage.phantom > 1:
@@ -161,6 +162,6 @@ def _check(recipe: Recipe) -> None:
         if not stage.rate > 0 or not stage.sample >= 1:
             raise ValueError("rate is above 0, and sample 1 or more")
         if stage.needs_older and not (0 < stage.older < number or (stage.older == 0 and recipe.start)):
-            raise ValueError("hold, native and average need older weights: give start, or older, an earlier stage")
+            raise ValueError("hold, untouched and average need older weights: give start, or older, an earlier stage")
         if stage.phantom and not recipe.phantoms:
             raise ValueError("phantom is a share of none: give phantoms")
