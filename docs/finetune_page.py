@@ -68,11 +68,11 @@ gain by one of four: a better parent leaves less to gain.
 
 FORGOTTEN = """
 What is lost at factor 2 is lost on the clean reductions of one sample, segmentpy_nmc_d, whose reference holds soft
-noise itself ([training.md](training.md#a-slice-with-noise-of-its-own)): in its flattest places a standard deviation of
-8 to 10 % of the range, as correlated as a Gaussian of 1.5 pixels makes it, where `soft` adds 6 % and 2 pixels. A
-network that has learnt that such texture is noise takes it out there, too; by the slice alone nobody can tell. Two
-children of earlier weights, of four pairs and two and a half minutes, and weights on the straight line from the parent
-to them, change from the parent in dB:
+noise itself ([training-stages.md](training-stages.md#a-slice-with-noise-of-its-own)): in its flattest places a
+standard deviation of 8 to 10 % of the range, as correlated as a Gaussian of 1.5 pixels makes it, where `soft` adds 6
+% and 2 pixels. A network that has learnt that such texture is noise takes it out there, too; by the slice alone
+nobody can tell. Two children of earlier weights, of four pairs and two and a half minutes, and weights on the
+straight line from the parent to them, change from the parent in dB:
 
 | child | of the way | gain | clean: segmentpy_nmc_d | other samples, clean | all, `blind` | all, `sinogram` | mean |
 | --- | --- | --- | --- | --- | --- | --- | --- |

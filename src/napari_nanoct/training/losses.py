@@ -46,7 +46,7 @@ def relative_loss(losses: Tensor) -> Tensor:
     """Return the mean logarithm of the losses of images (n,), scaled as if a usual image had its own loss.
 
     A clean smooth slice has a tenth of the loss of a noisy one and counts in decibel as much. With a plain mean the
-    network learns from the noisy ones alone, and treats clean ones like them (measured in docs/training.md). Chen
-    et al. ("Simple baselines for image restoration", ECCV 2022) train on the logarithm of the squared error likewise.
+    network learns from the noisy ones alone, and treats clean ones like them (docs/training-stages.md). Chen et al.
+    ("Simple baselines for image restoration", ECCV 2022) train on the logarithm of the squared error likewise.
     """
     return USUAL * (losses + FLOOR).log().mean()
