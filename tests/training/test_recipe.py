@@ -39,6 +39,7 @@ def test_bad_recipes_are_named(tmp_path: Path) -> None:
         ("natural = 1.0", "natural = 0.5\nphantom = 0.5", "give phantoms"),
         ("natural = 1.0", "natural = 1.0\nhold = 0.5", "need older weights: give start, or older"),
         ("natural = 1.0", "natural = 1.0\nuntouched = 0.1\nolder = 1", "need older weights"),
+        ("natural = 0.0", "natural = 0.0\nhold = 0.1\nolder = 1.0", "older is the number of a stage, or 0, not 1.0"),
         ("natural = 0.0", "natural = 0.0\naverage = 0.1\nolder = -1", "need older weights"),
         ("rate = 1e-3", 'rate = "1e-3"', "not a valid recipe"),
         ("rate = 1e-3", "rate = 0", "rate is above 0"),

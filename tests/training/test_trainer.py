@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -27,6 +28,16 @@ def test_learns_to_undo_a_blur() -> None:
     low = gaussian_blur(high, torch.full((2, 2), 0.8), torch.zeros(2))
     losses = [trainer.update(low, high, 3e-3) for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_stage_ends_with_the_average_of_its_steps() -> None:
+    trainer, low = beginning()
+    trainer.recipe = replace(trainer.recipe, stages=(replace(trainer.recipe.stages[0], steps=20),) * 2)
+    expected = trainer.average["tail.bias"].clone()
+    for within in range(20):
+        trainer.update(low, low + 0.1, 1e-2)
+        expected.lerp_(trainer.network.tail.bias.detach(), 9 / (11 + within))
+    torch.testing.assert_close(trainer.average["tail.bias"], expected)
 
 
 def test_weights_that_run_away_are_left_for_the_average() -> None:

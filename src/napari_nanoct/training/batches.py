@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -82,7 +83,7 @@ class Batches:
         return [self.recipe.seed, step] if first == 0 else [self.recipe.seed, step, 1 + first]
 
     def _untouched(self, stage: Stage, key: list[int]) -> tuple[bool, bool]:
-        """Whether patches are of CT slices that nothing is added to, and of these at their own resolution."""
+        """Whether patches are of CT slices that nothing degrades, and of these at their own resolution."""
         chance = np.random.default_rng([*key, 4]).random()
         return chance < stage.untouched, chance < stage.untouched / 2
 
@@ -101,7 +102,9 @@ class Batches:
         untouched, native = self._untouched(stage, key)
         scanned = not untouched and np.random.default_rng([*key, 1]).random() < stage.sinogram
         soft = np.random.default_rng([*key, 2]).random() < stage.soft
-        size = smallest_crop(stage.patch, self.recipe.scale) if scanned else stage.patch * self.recipe.scale
+        size = stage.patch if native else stage.patch * self.recipe.scale
+        if scanned:
+            size = smallest_crop(stage.patch, self.recipe.scale)
         share = random.random()
         pictures = self.ct if untouched else self._source(stage, share)
         weights = sampling_weights(pictures, size)
@@ -129,8 +132,8 @@ class Batches:
         if grain:
             high = grained(high, seeded(*key, 3))
         if native:
-            # ``high`` is but a place for what older weights make of it.
-            low = high[..., : stage.patch, : stage.patch]
+            # The enlargement is but a place for what older weights make of it.
+            low, high = high, F.interpolate(high, scale_factor=self.recipe.scale)
         elif untouched or random.random() < stage.clean:
             low = bicubic(high, self.recipe.scale)
         else:

@@ -59,7 +59,14 @@ def start_network(recipe: Recipe) -> UTSR:
     network = build(PRESETS[recipe.network], recipe.scale)
     if recipe.start:
         path = weights_named(recipe.start)
-        weights = load_network(path).state_dict()
+        begun = load_network(path)
+        if begun.scale != recipe.scale and any(stage.needs_older and not stage.older for stage in recipe.stages):
+            raise UserError(
+                f"The recipe '{recipe.name}' is of factor {recipe.scale}, and {path}, which a stage of it holds to or "
+                f"averages with, of factor {begun.scale}; start from weights of the same factor, or give older, an "
+                "earlier stage."
+            )
+        weights = begun.state_dict()
         own = network.state_dict()
         taken = {n: v for n, v in weights.items() if n in own and v.shape == own[n].shape}
         if any(name.startswith("u.") for name in own.keys() - taken.keys()):
@@ -159,11 +166,11 @@ def train(
         log = csv.writer(file)
         if not file.tell():
             log.writerow(["step", "loss", "learning_rate", "seconds", "cpu_seconds"])
-        stopping, stage, older = False, None, None
+        stopping, known, older = False, None, None
         while trainer.step < recipe.steps and not stopping:
-            current, within = recipe.at(trainer.step)
-            if current is not stage:
-                stage, older = current, older_network(trainer, current, output)
+            stage, within = recipe.at(trainer.step)
+            if stage is not known:
+                known, older = stage, older_network(trainer, stage, output)
             if within == 0:
                 trainer.best = -math.inf  # a stage is a training of its own
             rate = learning_rate(stage, within, within / stage.steps)
@@ -175,13 +182,14 @@ def train(
                 raise UserError(
                     f"The training diverged at step {trainer.step}; lower the rate in the recipe and start again."
                 )
-            number = recipe.ended(trainer.step)
-            if number and older is not None and stage.average:
+            ended = recipe.ended(trainer.step)
+            if ended and older is not None and stage.average:
                 trainer.average_with(older, stage.average)
+                trainer.best = -math.inf  # this mean is what the stage is to give
             seconds = time.monotonic() - started
             cancelled = cancel is not None and cancel.cancelled
             stopping = cancelled or seconds > 60 * minutes
-            if trainer.step % REPORT_EVERY == 0 or number or stopping:
+            if trainer.step % REPORT_EVERY == 0 or ended or stopping:
                 mean, losses = sum(losses) / len(losses), []
                 spent = [before[0] + seconds, before[1] + time.process_time() - cpu]
                 log.writerow([trainer.step, f"{mean:.6f}", f"{rate:.3g}", *(f"{value:.0f}" for value in spent)])
@@ -190,9 +198,9 @@ def train(
                 slower = f", at {trainer.pace:g} of the rate since it ran away" if trainer.pace < 1 else ""
                 yield Progress(trainer.step, recipe.steps, "steps", None, left, f"loss {mean:.5f}{slower}")
             due = trainer.step % VALIDATE_EVERY == 0
-            if number or (not cancelled and (due or stopping)):
-                keep_best(trainer, batches, output, validate, number, may_fall_back=due)
-            if trainer.step % SAVE_EVERY == 0 or number or stopping:
+            if ended or (not cancelled and (due or stopping)):
+                keep_best(trainer, batches, output, validate, ended, may_fall_back=due and not ended)
+            if trainer.step % SAVE_EVERY == 0 or ended or stopping:
                 trainer.save(state)
             if cancelled and cancel is not None:
                 cancel.check()
@@ -212,8 +220,8 @@ def keep_best(
 ) -> None:
     """Validate the averaged network, log its gains, and write its weights unless better ones of the stage were before.
 
-    Those at the end of a stage, given by its number, are also written as such. Where much of what the best could is
-    lost, the training goes back to them, if it may: a pause is to change nothing.
+    Those at the end of a stage, given by its number (0 within one), are also written as such. Where much of what the
+    best could is lost, the training goes back to them, if it may: a pause is to change nothing.
     """
     network = trainer.averaged()
     gains = validate(network)

@@ -28,7 +28,7 @@ class Stage:
     clean : float
         Share of batches degraded by the clean bicubic reduction; the others are ``blind``.
     sinogram : float
-        Share of batches that go through a scan instead, before the others are shared out.
+        Share of batches that go through a scan instead, before clean ones and ``blind`` are shared out.
     sample : float
         Most times that the sample is wider than a scanned crop: the wider, the noisier, as in larger slices.
     soft : float
@@ -40,7 +40,7 @@ class Stage:
         How far the truth of CT slices gives way to what older weights make of them, 0 to 1: what these could do there
         is kept, while the network learns from the rest.
     untouched : float
-        Share of batches, before the others are shared out, of CT slices that no degradation adds to. Half of these are
+        Share of batches, before all others are shared out, of CT slices that nothing degrades. Half of these are
         cleanly reduced, half stay at their own resolution: as there is no truth above it, what older weights make of
         them is all of theirs.
     average : float
@@ -161,6 +161,8 @@ def _check(recipe: Recipe) -> None:
             raise ValueError("natural and phantom are more than 1 together")
         if not stage.rate > 0 or not stage.sample >= 1:
             raise ValueError("rate is above 0, and sample 1 or more")
+        if not isinstance(stage.older, int):
+            raise ValueError(f"older is the number of a stage, or 0, not {stage.older!r}")
         if stage.needs_older and not (0 < stage.older < number or (stage.older == 0 and recipe.start)):
             raise ValueError("hold, untouched and average need older weights: give start, or older, an earlier stage")
         if stage.phantom and not recipe.phantoms:

@@ -83,10 +83,10 @@ class Trainer(Generic[Network]):
             return size
         for optimiser in self.optimisers:
             optimiser.step()
-        self.step += 1
         # Each stage forgets the one before: its average spans the steps of the stage so far, up to a thousand.
         _, within = self.recipe.at(self.step)
-        decay = min(EMA_DECAY, (1 + within) / (10 + within))
+        decay = min(EMA_DECAY, (2 + within) / (11 + within))
+        self.step += 1
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
                 if value.is_floating_point():  # tables of indices stay what they are
