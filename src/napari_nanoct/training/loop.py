@@ -34,7 +34,7 @@ REPORT_EVERY = 20
 SAVE_EVERY = 200
 VALIDATE_EVERY = 1000
 # Weights may lose slowly what they had learnt, and no loss tells: so far below the best validation, in dB, is too far.
-LOST = 0.5
+LOST = 1.0
 LEAST_PACE = 1 / 64
 
 Validate = Callable[[UTSR], Mapping[str, float]]
