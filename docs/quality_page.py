@@ -59,7 +59,7 @@ What is not met, and why as far as that was measured ([training-stages.md](train
 - **×2, natural pictures.** They gained nothing by any stage of late: all trainings took steps of two to four patches
   on one thread of a CPU, some ten thousand of them; the +2.7 dB of SwinIR-light took 500 000. Taught clean natural
   pictures alone, a network with 24 000 steps behind it reached +1.98 dB in 1800 more, and lost all else. A GPU was not
-  at hand. What is met at ×2 is met by a hundredth or two of a decibel.
+  at hand. What is met at ×2 is met by less than 0.04 dB.
 - **×4.** Until its last two stages most slices were too small to take part; 16 800 steps with all of them brought
   phantoms half a decibel and more, 5400 after these nothing, nor did phantoms for the most part. 0.3 to 0.9 dB under
   `blind` go to the smooth shading, which the network leaves as it is, as it should where grey values are measured. On

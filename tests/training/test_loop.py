@@ -233,12 +233,8 @@ def test_a_stage_ends_with_its_share_of_older_weights(data: Path, recipe: Path, 
     plan = replace(load_recipe(str(recipe)), start=done.output)
     ends = []
     for share in (0.0, 0.25):
-        run = tmp_path / f"{share}"
-        list(
-            train(
-                replace(plan, stages=(plan.stages[0], replace(plan.stages[1], average=share, older=older))), data, run
-            )
-        )
+        run, second = tmp_path / f"{share}", replace(plan.stages[1], average=share, older=older)
+        list(train(replace(plan, stages=(plan.stages[0], second)), data, run))
         ends.append(load_network(stage_path(run, 2)).state_dict())
     before = load_network(stage_path(tmp_path / "0.0", 1) if older else done.output).state_dict()
     for name, value in before.items():

@@ -74,8 +74,8 @@ class Batches:
             key = self._key(step, first)
             untouched, native = self._untouched(stage, key)
             share = np.random.default_rng(key).random()
-            held = untouched or self._source(stage, share) is self.ct
-            shares[first : first + 2] = 1.0 if native else stage.hold * held
+            held = stage.hold if self._source(stage, share, untouched) is self.ct else 0.0
+            shares[first : first + 2] = 1.0 if native else held
         return shares
 
     def _key(self, step: int, first: int) -> list[int]:
@@ -87,8 +87,10 @@ class Batches:
         chance = np.random.default_rng([*key, 4]).random()
         return chance < stage.untouched, chance < stage.untouched / 2
 
-    def _source(self, stage: Stage, share: float) -> list[NDArray[np.float32]]:
-        """Pictures that a stage takes for a draw between 0 and 1."""
+    def _source(self, stage: Stage, share: float, untouched: bool) -> list[NDArray[np.float32]]:
+        """Pictures that a stage takes for a draw between 0 and 1, or for untouched patches."""
+        if untouched:
+            return self.ct
         if share < stage.natural:
             return self.natural
         return self.phantoms if share < stage.natural + stage.phantom else self.ct
@@ -105,8 +107,7 @@ class Batches:
         size = stage.patch if native else stage.patch * self.recipe.scale
         if scanned:
             size = smallest_crop(stage.patch, self.recipe.scale)
-        share = random.random()
-        pictures = self.ct if untouched else self._source(stage, share)
+        pictures = self._source(stage, random.random(), untouched)
         weights = sampling_weights(pictures, size)
         if pictures is self.ct:
             weights = weights * self._per_slice
