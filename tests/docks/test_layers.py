@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask.array as da
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -94,6 +95,10 @@ def test_file_counts_only_while_it_holds_what_the_layer_shows(tmp_path) -> None:
     assert layers.layer_file(layers.layer_volume(layer)) is None
     layer.data = DATA[:, :5]
     assert layers.layer_file(layers.layer_volume(layer)) is None
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data"], file["entry/other"] = DATA, DATA + 1
+    inside = Image(DATA, metadata={"source": f"{tmp_path}/a.h5/entry/data"})
+    assert layers.layer_file(layers.layer_volume(inside)) == str(tmp_path / "a.h5" / "entry" / "data")
     gone = Image(DATA, metadata={"source": str(tmp_path / "gone.npy")})
     assert layers.layer_file(layers.layer_volume(gone)) is None
     assert layers.layer_file(layers.layer_volume(Image(DATA))) is None
@@ -165,5 +170,8 @@ def test_output_is_beside_the_file_or_in_the_home(tmp_path) -> None:
     path.touch()
     near = layers.suggested_output(Image(DATA, metadata={"source": str(path)}), "utsr-light-x1")
     assert near == str(tmp_path / "NMC 811-utsr-light-x1.ome.zarr")
+    (tmp_path / "scan.nxs").touch()
+    dataset = layers.suggested_output(Image(DATA, metadata={"source": f"{tmp_path}/scan.nxs/entry/data"}), "x")
+    assert dataset == str(tmp_path / "scan-x.ome.zarr")
     home = layers.suggested_output(Image(DATA, name="a/b: c"), "x")
     assert home == str(layers.Path.home() / "a_b_ c-x.ome.zarr")

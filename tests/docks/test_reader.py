@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dask.array as da
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -21,7 +22,12 @@ MANIFEST = Path(napari_nanoct.__file__).with_name("napari.yaml")
 
 
 def _write(kind: str, folder: Path, tomogram: np.ndarray) -> Path:
-    path = folder / {"folder": "slices", "tif": "a.tif", "TIFF": "a.TIFF", "npy": "a.npy", "zarr": "a.ome.zarr"}[kind]
+    path = (
+        folder
+        / {"folder": "slices", "tif": "a.tif", "TIFF": "a.TIFF", "npy": "a.npy", "h5": "a.h5", "zarr": "a.ome.zarr"}[
+            kind
+        ]
+    )
     if kind == "folder":
         path.mkdir()
         for z, plane in enumerate(tomogram):
@@ -30,6 +36,9 @@ def _write(kind: str, folder: Path, tomogram: np.ndarray) -> Path:
         tifffile.imwrite(path, tomogram)
     elif kind == "npy":
         np.save(path, tomogram)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["data"] = tomogram
     else:
         geometry = Geometry((50, 40, 40), (500, 0, -80), "nanometer")
         writer = OmeZarrWriter(path, shape=tomogram.shape, dtype=tomogram.dtype, geometry=geometry)
@@ -38,7 +47,7 @@ def _write(kind: str, folder: Path, tomogram: np.ndarray) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["folder", "tif", "TIFF", "npy", "zarr"])
+@pytest.mark.parametrize("kind", ["folder", "tif", "TIFF", "npy", "h5", "zarr"])
 def test_viewer_opens_every_kind(kind: str, make_napari_viewer: Callable, tomogram: np.ndarray, tmp_path: Path) -> None:
     tomogram = np.tile(tomogram, (1, 8, 8)) if kind == "zarr" else tomogram  # large enough for a pyramid
     path = _write(kind, tmp_path, tomogram)
@@ -50,12 +59,23 @@ def test_viewer_opens_every_kind(kind: str, make_napari_viewer: Callable, tomogr
     limits = intensity_range(open_volume(path))
     assert tuple(layer.contrast_limits) == (limits.low, limits.high)
     assert layer.axis_labels == ("z", "y", "x")
-    assert layer.metadata["source"] == str(path)
+    assert layer.metadata["source"] == (f"{path}/data" if kind == "h5" else str(path))
     if kind == "zarr":
         assert layer.multiscale
         assert tuple(layer.scale) == (50, 40, 40)
         assert tuple(layer.translate) == (500, 0, -80)
         assert tuple(map(str, layer.units)) == ("nanometer",) * 3
+
+
+def test_hdf5_that_does_not_say_what_to_show_is_a_layer_for_each_volume(tmp_path: Path, tomogram: np.ndarray) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["first"], file["second"] = tomogram, tomogram // 2
+    assert [options["metadata"]["source"] for _, options, _ in reader.read(str(path))] == [
+        f"{path}/first",
+        f"{path}/second",
+    ]
+    assert [options["metadata"]["source"] for _, options, _ in reader.read(f"{path}/first")] == [f"{path}/first"]
 
 
 def test_what_is_not_a_tomogram_is_left_to_others(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -99,6 +100,22 @@ def test_from_two_volumes_to_arrays_by_way_of_a_file(low: Volume, high: Volume, 
     picture = overlay(pair)
     assert picture.shape == (80, 80, 3)
     assert picture[40, 40].max() > picture[0, 0].max()
+
+
+def test_volumes_inside_an_hdf5_file(low: Volume, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "scans.h5", "w") as file:
+        file["coarse/data"], file["other"] = np.asarray(low.data), np.asarray(low.data)[::-1]
+    inside = open_volume(tmp_path / "scans.h5" / "coarse", voxel_size=40, unit="nm")
+    project = pair_slices(inside, output=tmp_path / "pairs.json", slices=[2]).project
+    assert project.low.path == str(tmp_path / "scans.h5" / "coarse" / "data")
+    again, plain = (
+        load_pairs(one)[0].low
+        for one in (load_project(tmp_path / "pairs.json"), paired(low, None, slices=(2,)).project)
+    )
+    np.testing.assert_array_equal(again, plain)
+    (tmp_path / "scans.h5").unlink()
+    with pytest.raises(UserError, match="is gone"):
+        load_pairs(project)
 
 
 def test_from_python_to_a_file(low: Volume, tmp_path: Path) -> None:

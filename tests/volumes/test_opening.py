@@ -12,6 +12,7 @@ import zarr
 import napari_nanoct
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Geometry, open_volume
+from napari_nanoct.volumes.formats import without_ending
 
 DATA = np.random.default_rng(0).integers(0, 60000, (20, 12, 14)).astype(np.uint16)
 
@@ -45,8 +46,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for source, sentence in [
         (tmp_path / "none.tif", f"{tmp_path / 'none.tif'}: there is no such file or folder; check the path."),
-        (tmp_path / "scan.h5", "scan.h5: HDF5 is not read yet; convert it to one of these: .*OME-Zarr.*NumPy"),
-        (tmp_path / "scan.raw", "scan.raw: this format is not read; these are: .*TIFF"),
+        (tmp_path / "scan.h5", "scan.h5: it is no HDF5 file; check what it is"),
+        (tmp_path / "scan.raw", "scan.raw: this format is not read; these are: .*TIFF.*NeXus.*OME-Zarr.*NumPy"),
         (str(tmp_path / "empty"), "empty: the folder holds no TIFF files"),
         (DATA[None], "The array: its shape .* has 4 dimensions"),
         (DATA.astype(complex), "The array: values of type complex128 are not grey values"),
@@ -80,8 +81,5 @@ def test_an_offset_stays_at_its_voxel_when_the_voxel_size_is_overridden(tmp_path
 
 
 def test_names() -> None:
-    from napari_nanoct.volumes.opening import _short_name
-
-    assert [_short_name(Path("/a") / name) for name in ("b.ome.zarr", "b.ome.tif", "b.TIFF", "b", "b.c", "b.npy")] == [
-        "b", "b", "b", "b", "b.c", "b",
-    ]  # fmt: skip
+    names = ["b.ome.zarr", "b.ome.tif", "b.TIFF", "b", "b.c", "b.npy", "b.nxs", ".tif"]
+    assert [without_ending(name) for name in names] == ["b", "b", "b", "b", "b.c", "b", "b", ".tif"]

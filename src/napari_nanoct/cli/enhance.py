@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def enhance(
-    input: Annotated[str, typer.Argument(help="Tomogram: a TIFF, a folder of TIFFs, Zarr, OME-Zarr or .npy.")],
+    input: Annotated[
+        str, typer.Argument(help="Tomogram: a TIFF, a folder of TIFFs, HDF5, NeXus, Zarr, OME-Zarr or .npy.")
+    ],
     output: Annotated[str, typer.Argument(help="OME-Zarr to write, named ...ome.zarr.")],
     model: Annotated[str, typer.Option(help="Name (see 'nanoct models') or .safetensors file.")] = "utsr-light",
     scale: Annotated[int | None, typer.Option(help="Enlargement in y and x: 1, 2 or 4.")] = None,

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 def info(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="TIFF file or folder of slices, Zarr or OME-Zarr folder, .npy file.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="TIFF file or folder of slices, HDF5 or NeXus file, Zarr or OME-Zarr folder, .npy."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:

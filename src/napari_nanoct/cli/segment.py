@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def segment(
-    input: Annotated[str, typer.Argument(help="Tomogram, best an enhanced one: OME-Zarr, Zarr, TIFF, folder or .npy.")],
+    input: Annotated[
+        str, typer.Argument(help="Tomogram, best an enhanced one: OME-Zarr, Zarr, HDF5, TIFF, folder or .npy.")
+    ],
     output: Annotated[str, typer.Argument(help="OME-Zarr label image to write, named ...ome.zarr.")],
     classifier: Annotated[str | None, typer.Option(help="Classifier made from scribbles; else without labels.")] = None,
     sensitivity: Annotated[float, typer.Option(help="0 to 1: how faint a crack is taken, without a classifier.")] = 0.5,

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_nanoct.volumes.formats import HDF5, inside_hdf5
+
 if TYPE_CHECKING:
     from napari_nanoct.volumes import Volume
 
-SUFFIXES = (".tif", ".tiff", ".zarr", ".npy")
+SUFFIXES = (".tif", ".tiff", ".zarr", ".npy", *HDF5)
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -18,7 +20,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     """Return the reader if this is one tomogram: a file or a folder of a known kind; it is not opened yet."""
     if not isinstance(path, str):
         return None
-    place = Path(path)
+    place, _ = inside_hdf5(Path(path))
     if place.suffix.lower() in SUFFIXES:
         return read
     if place.is_dir() and any(entry.suffix.lower() in (".tif", ".tiff") for entry in place.iterdir()):
@@ -29,12 +31,17 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read(path: str) -> list[LayerData]:
-    """Open the tomogram as one lazy image layer."""
+    """Open the tomogram as one lazy image layer; of an HDF5 file that does not say what to show, every volume."""
     from napari_nanoct.volumes import intensity_range, open_volume
+    from napari_nanoct.volumes.hdf5 import volume_paths
 
-    volume = open_volume(path)
-    limits = intensity_range(volume)
-    return [layer_data(volume, contrast_limits=(limits.low, limits.high))]
+    paths = volume_paths(Path(path)) if inside_hdf5(Path(path))[0].suffix.lower() in HDF5 else [path]
+    layers = []
+    for one in paths:
+        volume = open_volume(one)
+        limits = intensity_range(volume)
+        layers.append(layer_data(volume, contrast_limits=(limits.low, limits.high)))
+    return layers
 
 
 def layer_data(volume: Volume, *, ndim: int = 3, **options: Any) -> LayerData:

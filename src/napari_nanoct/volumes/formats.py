@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_nanoct.errors import UserError
@@ -13,7 +14,10 @@ from napari_nanoct.volumes.geometry import Geometry
 if TYPE_CHECKING:
     import dask.array as da
 
-FORMATS = "a folder of TIFF slices, TIFF (.tif, .tiff), Zarr and OME-Zarr folders, and NumPy (.npy)"
+FORMATS = (
+    "a folder of TIFF slices, TIFF (.tif, .tiff), HDF5 and NeXus (.h5, .nxs), Zarr and OME-Zarr folders, and NumPy "
+    "(.npy)"
+)
 """What is read, in words."""
 
 TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
@@ -36,3 +40,28 @@ def naming(what: object) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{what}: {str(error).rstrip('.')}.") from error
+
+
+def inside_hdf5(path: Path) -> tuple[Path, str]:
+    """Split the path of a dataset, as ``scan.h5/entry/data``, into that of its file and ``/entry/data``.
+
+    Returns
+    -------
+    Path
+        The file; `path` itself where no part of it is an HDF5 file.
+    str
+        What follows it, or "".
+    """
+    for file in (path, *path.parents):
+        if file.suffix.lower() in HDF5 and file.is_file():
+            part = path.relative_to(file).as_posix()
+            return file, "" if part == "." else f"/{part}"
+    return path, ""
+
+
+def without_ending(name: str) -> str:
+    """The name of a file without what says its format: ``scan`` of ``scan.ome.zarr``."""
+    for ending in (".ome.zarr", ".zarr", ".ome.tiff", ".ome.tif", *TIFF, ".npy", *HDF5):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)] or name
+    return name

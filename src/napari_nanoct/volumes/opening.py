@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.volumes.formats import FORMATS, HDF5, TIFF, Opened, naming
+from napari_nanoct.volumes.formats import FORMATS, HDF5, TIFF, Opened, inside_hdf5, naming, without_ending
 from napari_nanoct.volumes.geometry import Geometry, Triple
 from napari_nanoct.volumes.units import unit_name
 from napari_nanoct.volumes.volume import Volume
@@ -31,8 +31,9 @@ def open_volume(
     Parameters
     ----------
     source
-        A folder of TIFF slices, a TIFF, Zarr, OME-Zarr or .npy file, or an array of shape (z, y, x). One slice (y, x)
-        becomes a volume of depth 1.
+        A folder of TIFF slices, a TIFF, HDF5, NeXus, Zarr, OME-Zarr or .npy file, or an array of shape (z, y, x). One
+        slice (y, x) becomes a volume of depth 1. A dataset of an HDF5 file is named as ``scan.h5/entry/data``; without
+        a name it is what NeXus says to show, or the only volume that there is.
     voxel_size
         Overrides what the file says: one number, or (z, y, x). An offset that the file gives stays at the same voxel.
     unit
@@ -50,30 +51,35 @@ def open_volume(
     """
     path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
     with naming(path or "The array"):
-        opened = _open_path(path) if path else _open_array(source)
+        opened, where = _open_path(path) if path else (_open_array(source), "array")
         geometry = _overridden(opened.geometry, voxel_size, unit)
-    name, where = (_short_name(path), str(path)) if path else ("array", "array")
+    name = without_ending(inside_hdf5(path)[0].resolve().name) if path else "array"
     return Volume(opened.levels[0], geometry, where, name, opened.levels, opened.metadata)
 
 
-def _open_path(path: Path) -> Opened:
+def _open_path(path: Path) -> tuple[Opened, str]:
+    """What a path leads to, and the path by which to find the same again."""
     from napari_nanoct.volumes import lazy
 
-    suffix = path.suffix.lower()
-    if not path.exists():
+    file, _ = inside_hdf5(path)
+    suffix = file.suffix.lower()
+    if not file.exists():
         raise UserError("there is no such file or folder; check the path")
-    if path.is_dir():
+    if file.is_dir():
         from napari_nanoct.volumes import omezarr_read, tiff
 
-        return omezarr_read.open_zarr(path) if omezarr_read.is_zarr(path) else tiff.open_folder(path)
+        return omezarr_read.open_zarr(file) if omezarr_read.is_zarr(file) else tiff.open_folder(file), str(file)
     if suffix in HDF5:
-        raise UserError(f"HDF5 is not read yet; convert it to one of these: {FORMATS}")
+        from napari_nanoct.volumes import hdf5
+
+        opened, part = hdf5.open_hdf5(path)
+        return opened, f"{file}{part}"
     if suffix == ".npy":
-        return Opened((lazy.open_npy(path),))
+        return Opened((lazy.open_npy(file),)), str(file)
     if suffix in TIFF:
         from napari_nanoct.volumes import tiff
 
-        return tiff.open_file(path)
+        return tiff.open_file(file), str(file)
     raise UserError(f"this format is not read; these are: {FORMATS}")
 
 
@@ -110,11 +116,3 @@ def _overridden(geometry: Geometry, voxel_size: float | Triple | None, unit: str
     resized = replace(geometry, voxel_size=size)
     z, y, x = (t * new / s for t, s, new in zip(geometry.origin, geometry.voxel_size, resized.voxel_size, strict=True))
     return replace(resized, origin=(z, y, x))
-
-
-def _short_name(path: Path) -> str:
-    name = path.resolve().name
-    for ending in (".ome.zarr", ".zarr", ".ome.tiff", ".ome.tif", *TIFF, ".npy"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)] or name
-    return name
