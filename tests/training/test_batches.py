@@ -55,7 +55,9 @@ def test_untouched_slices_are_held_and_leave_the_others_alone(data: Path) -> Non
     stage = Stage(steps=20, natural=0.5, phantom=0.5, clean=0.5, sinogram=0.3, patch=16, batch=4, rate=1e-3, hold=0.8)
     flat = np.full((64, 64), 0.25, np.float32)
     flat[::2] = 0.75
-    plans = [Recipe("r", "tiny", 2, 3, (replace(stage, untouched=share),), phantoms=1) for share in (0.0, 0.6)]
+    plans = [
+        Recipe("r", "tiny", 2, 3, (replace(stage, untouched=share, native=share),), phantoms=1) for share in (0.0, 0.3)
+    ]
     without, some = (Batches(plan, data, [flat]) for plan in plans)
     without.natural = some.natural = [1 - flat]
     shares = torch.cat([some.hold(step) for step in range(20)])

@@ -90,7 +90,7 @@ def test_resuming_gives_the_same_weights(
     data: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = load_recipe(str(recipe))
-    second = replace(plan.stages[1], hold=0.5, untouched=0.5, average=0.25, older=1)
+    second = replace(plan.stages[1], hold=0.5, untouched=0.25, native=0.25, average=0.25, older=1)
     plan = replace(plan, stages=(plan.stages[0], second))
     monkeypatch.setattr("napari_nanoct.training.loop.REPORT_EVERY", 1)
     list(train(plan, data, tmp_path / "whole"))

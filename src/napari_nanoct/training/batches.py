@@ -85,7 +85,7 @@ class Batches:
     def _untouched(self, stage: Stage, key: list[int]) -> tuple[bool, bool]:
         """Whether patches are of CT slices that nothing degrades, and of these at their own resolution."""
         chance = np.random.default_rng([*key, 4]).random()
-        return chance < stage.untouched, chance < stage.untouched / 2
+        return chance < stage.native + stage.untouched, chance < stage.native
 
     def _source(self, stage: Stage, share: float, untouched: bool) -> list[NDArray[np.float32]]:
         """Pictures that a stage takes for a draw between 0 and 1, or for untouched patches."""

@@ -40,9 +40,10 @@ class Stage:
         How far the truth of CT slices gives way to what older weights make of them, 0 to 1: what these could do there
         is kept, while the network learns from the rest.
     untouched : float
-        Share of batches, before all others are shared out, of CT slices that nothing degrades. Half of these are
-        cleanly reduced, half stay at their own resolution: as there is no truth above it, what older weights make of
-        them is all of theirs.
+        Share of batches, before all others are shared out, of CT slices that are cleanly reduced and nothing else.
+    native : float
+        Share of batches, likewise, of CT slices at their own resolution: as there is no truth above it, what older
+        weights make of them is all of theirs.
     average : float
         Share of older weights in those that the stage ends with.
     older : int
@@ -75,13 +76,14 @@ class Stage:
     grain: float = 0.0
     hold: float = 0.0
     untouched: float = 0.0
+    native: float = 0.0
     average: float = 0.0
     older: int = 0
 
     @property
     def needs_older(self) -> bool:
         """Whether older weights have a part in the stage."""
-        return bool(self.hold or self.untouched or self.average)
+        return bool(self.hold or self.native or self.average)
 
 
 @dataclass(frozen=True)
@@ -154,16 +156,28 @@ def _check(recipe: Recipe) -> None:
         for name in ("steps", "patch", "batch", "warm_up"):
             if not isinstance(value := getattr(stage, name), int) or value < 1:
                 raise ValueError(f"{name} is a whole number from 1, not {value!r}")
-        for name in ("natural", "phantom", "clean", "sinogram", "soft", "grain", "hold", "untouched", "average"):
+        for name in (
+            "natural",
+            "phantom",
+            "clean",
+            "sinogram",
+            "soft",
+            "grain",
+            "hold",
+            "untouched",
+            "native",
+            "average",
+        ):
             if not 0 <= (value := getattr(stage, name)) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {value!r}")
-        if stage.natural + stage.phantom > 1:
-            raise ValueError("natural and phantom are more than 1 together")
+        for one, other in (("natural", "phantom"), ("untouched", "native")):
+            if getattr(stage, one) + getattr(stage, other) > 1:
+                raise ValueError(f"{one} and {other} are more than 1 together")
         if not stage.rate > 0 or not stage.sample >= 1:
             raise ValueError("rate is above 0, and sample 1 or more")
         if not isinstance(stage.older, int):
             raise ValueError(f"older is the number of a stage, or 0, not {stage.older!r}")
         if stage.needs_older and not (0 < stage.older < number or (stage.older == 0 and recipe.start)):
-            raise ValueError("hold, untouched and average need older weights: give start, or older, an earlier stage")
+            raise ValueError("hold, native and average need older weights: give start, or older, an earlier stage")
         if stage.phantom and not recipe.phantoms:
             raise ValueError("phantom is a share of none: give phantoms")
