@@ -35,12 +35,14 @@ def read(path: str) -> list[LayerData]:
     from napari_nanoct.volumes import intensity_range, open_volume
     from napari_nanoct.volumes.hdf5 import volume_paths
 
-    paths = volume_paths(Path(path)) if inside_hdf5(Path(path))[0].suffix.lower() in HDF5 else [path]
+    file, _ = inside_hdf5(Path(path))
+    paths = volume_paths(Path(path)) if file.suffix.lower() in HDF5 and file.is_file() else [Path(path)]
     layers = []
     for one in paths:
         volume = open_volume(one)
         limits = intensity_range(volume)
-        layers.append(layer_data(volume, contrast_limits=(limits.low, limits.high)))
+        name = volume.name if len(paths) == 1 else f"{volume.name} {one.relative_to(file).as_posix()}"
+        layers.append(layer_data(volume, name=name, contrast_limits=(limits.low, limits.high)))
     return layers
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,7 +135,7 @@ def source(volume: Volume, grey: IntensityRange) -> Source:
     """What a project keeps of a volume."""
     from napari_nanoct.volumes import fingerprint
 
-    path = volume.source if volume.source == "array" else str(Path(volume.source).expanduser().resolve())
+    path = volume.source if volume.source == "array" else os.path.abspath(os.path.expanduser(volume.source))
     geometry = volume.geometry
     return Source(path, geometry.voxel_size, geometry.unit, (grey.low, grey.high), fingerprint(volume))
 

@@ -53,7 +53,7 @@ def open_volume(
     with naming(path or "The array"):
         opened, where = _open_path(path) if path else (_open_array(source), "array")
         geometry = _overridden(opened.geometry, voxel_size, unit)
-    name = without_ending(inside_hdf5(path)[0].resolve().name) if path else "array"
+    name = without_ending(os.path.basename(os.path.abspath(inside_hdf5(path)[0]))) if path else "array"
     return Volume(opened.levels[0], geometry, where, name, opened.levels, opened.metadata)
 
 
@@ -63,7 +63,7 @@ def _open_path(path: Path) -> tuple[Opened, str]:
 
     file, _ = inside_hdf5(path)
     suffix = file.suffix.lower()
-    if not file.exists():
+    if not os.path.exists(file):
         raise UserError("there is no such file or folder; check the path")
     if file.is_dir():
         from napari_nanoct.volumes import omezarr_read, tiff
