@@ -16,6 +16,7 @@ from npe2 import PluginManager, PluginManifest
 
 import napari_nanoct
 from napari_nanoct.docks import reader
+from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Geometry, OmeZarrWriter, intensity_range, open_volume
 
 MANIFEST = Path(napari_nanoct.__file__).with_name("napari.yaml")
@@ -75,7 +76,21 @@ def test_hdf5_that_does_not_say_what_to_show_is_a_layer_for_each_volume(tmp_path
         f"{path}/first",
         f"{path}/second",
     ]
+    assert [options["name"] for _, options, _ in reader.read(str(path))] == ["a first", "a second"]
     assert [options["metadata"]["source"] for _, options, _ in reader.read(f"{path}/first")] == [f"{path}/first"]
+
+
+def test_of_several_volumes_those_that_can_be_read_are_opened(tmp_path: Path, tomogram: np.ndarray) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["first"] = tomogram
+        for name in ("begun", "never"):
+            file.create_dataset(name, tomogram.shape, "u2")
+    assert [options["name"] for _, options, _ in reader.read(str(path))] == ["a first"]
+    with h5py.File(path, "a") as file:
+        del file["first"]
+    with pytest.raises(UserError, match="nothing was ever written to its dataset /never"):
+        reader.read(str(path))
 
 
 def test_what_is_not_a_tomogram_is_left_to_others(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def opened(path: Path, data: np.ndarray, beside: dict[str, Any] | None = None, *
         file["entry/data"] = data
         file["entry/data"].attrs.update(attributes)
         for name, value in (beside or {}).items():
-            if name == "axes":
+            if name in ("axes", "signal", "auxiliary_signals"):
                 file["entry"].attrs[name] = value
             else:
                 values, unit = value if isinstance(value, tuple) else (value, None)
@@ -53,6 +53,11 @@ def tags(keys: str) -> str:
         (DATA.transpose(2, 1, 0)[..., None], {}, {"axistags": tags("xyzc")}),
         (DATA, {}, {"axistags": "no tags"}),
         (DATA.transpose(1, 0, 2), {"axes": ["voxel_x", "voxel_y", "voxel_z"]}, {}),
+        (DATA.transpose(1, 0, 2)[None], {"axes": ["scan", "voxel_x", "voxel_y", "voxel_z"]}, {}),
+        (DATA, {"axes": ["y", "y", "x"]}, {}),
+        (DATA, {"axes": ["x", "y", "z"], "signal": "another"}, {}),
+        (DATA.T, {"axes": ["x", "y", "z"], "signal": "another", "auxiliary_signals": ["more", "data"]}, {}),
+        (DATA, {"data_dims/detector_x_y": 5}, {}),
     ],
 )
 def test_axes(tmp_path: Path, data: np.ndarray, beside: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -61,11 +66,17 @@ def test_axes(tmp_path: Path, data: np.ndarray, beside: dict[str, Any], attribut
     np.testing.assert_array_equal(np.asarray(volume.data[2:4, 1:, ::2]), DATA[2:4, 1:, ::2])
 
 
-def test_axes_as_httomo_lays_them(tmp_path: Path) -> None:
-    square = np.tile(DATA[:, :, :1], (1, 1, 6))  # five slices of 6 x 6 pixels
-    beside = {"data_dims/detector_x_y": [6, 5]}
+@pytest.mark.parametrize("depth", [5, 6])
+def test_axes_as_httomo_lays_them(tmp_path: Path, depth: int) -> None:
+    square = np.random.default_rng(1).integers(1, 200, (depth, 6, 6))
+    beside = {"data_dims/detector_x_y": [6, depth], "angles": np.zeros(9)}
     volume = opened(tmp_path / "v.h5", square.transpose(1, 0, 2), beside)
     np.testing.assert_array_equal(np.asarray(volume.data), square)
+    with h5py.File(tmp_path / "v.h5", "a") as file:  # projections, by name, stay as they are
+        del file["entry/angles"]
+        file["entry/angles"] = np.zeros(6)
+    named = open_volume(tmp_path / "v.h5" / "entry" / "data")
+    np.testing.assert_array_equal(np.asarray(named.data), square.transpose(1, 0, 2))
 
 
 @pytest.mark.parametrize(
@@ -177,6 +188,8 @@ def test_element_size_goes_with_the_axes(tmp_path: Path) -> None:
     volume = opened(tmp_path / "v.h5", DATA.T, {"axes": ["x", "y", "z"]}, element_size_um=[0.05, 0.06, 0.1])
     assert volume.geometry == Geometry((0.1, 0.06, 0.05), unit="micrometer")
     for size in ([0.1, 0.05, 0.06], [0.05, 0.06]):
+        deep = opened(tmp_path / "v.h5", DATA[:1], {"axes": [".", "y", "x"]}, element_size_um=[0.1, 0.05, 0.06])
+        assert deep.geometry.voxel_size == (0.1, 0.05, 0.06)
         z, *plane = opened(tmp_path / "v.h5", DATA[0], element_size_um=size).geometry.voxel_size
         assert (z, plane) == (size[0], [0.05, 0.06])
 

@@ -12,7 +12,7 @@ import pytest
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import open_volume
-from napari_nanoct.volumes.hdf5_find import text
+from napari_nanoct.volumes.hdf5_node import text
 
 DATA = np.random.default_rng(1).integers(1, 60000, (9, 12, 11)).astype(np.uint16)
 OTHER = DATA // 2
@@ -70,6 +70,55 @@ def _odd_neighbours(file: h5py.File) -> None:
     file["entry"].attrs["signal"] = b"\xb5"
 
 
+def _other_names(file: h5py.File) -> None:
+    """As at Diamond: what is shown has other names, of which less is said, and raw data lie beside their angles."""
+    file["entry/result/data"], file["entry/tomo/rotation_angle"] = DATA.transpose(2, 0, 1), np.zeros(9)
+    file["entry/result"].attrs["axes"], file["entry/result"].attrs["signal"] = ["x", "z", "y"], "data"
+    file["entry/aaa/vol"], file["entry/instrument/camera"] = file["entry/result/data"], OTHER
+    file["entry/tomo/data"] = file["entry/instrument/camera"]
+
+
+def _raw_default_by_another_name(file: h5py.File) -> None:
+    _raw_default(file)
+    file["entry/aaa"] = file["entry/raw/data"]
+
+
+def _flats(file: h5py.File) -> None:
+    for name in ("flat_field", "darks_pre", "data_white", "flats_2"):
+        file[f"entry/{name}"] = OTHER
+    file["entry/vol"] = DATA
+
+
+def _only_dark(file: h5py.File) -> None:
+    file["dark"] = DATA
+
+
+def _odd_texts(file: h5py.File) -> None:
+    file["entry/result"], file["entry/definition"] = DATA, np.void(b"NXtomo")
+    for name in ("default", "signal", "axes"):
+        file["entry"].attrs[name] = np.void(b"odd")
+    file["entry/type"] = np.dtype("f4")
+    file.attrs["default"] = np.array([], "S5")
+
+
+def _unnamed_type(file: h5py.File) -> None:
+    """A dataset and an attribute of a type that NumPy has not."""
+    kind, space = h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((9, 12, 11))
+    h5py.h5d.create(file.id, b"a", kind, space)
+    h5py.h5a.create(file.id, b"default", kind, h5py.h5s.create(h5py.h5s.SCALAR))
+    file["z"] = DATA
+
+
+def _subentry(file: h5py.File) -> None:
+    file["entry/definition"], file["entry/proc/definition"], file["entry/data"] = "NXtomo", "NXtomoproc", OTHER
+    file["entry/proc/vol"] = DATA
+
+
+def _signal_as_bytes(file: h5py.File) -> None:
+    _first_signal(file)
+    file["entry/result/data"].attrs["signal"] = np.bytes_(b"1")
+
+
 def _deep(file: h5py.File) -> None:
     group: Any = file
     for _ in range(1200):
@@ -89,6 +138,14 @@ def _deep(file: h5py.File) -> None:
         (_raw_default, "/entry/result/data"),
         (_odd_neighbours, "/a/data"),
         (_deep, "/g" * 1200 + "/data"),
+        (_other_names, "/entry/result/data"),
+        (_raw_default_by_another_name, "/entry/result/data"),
+        (_flats, "/entry/vol"),
+        (_only_dark, "/dark"),
+        (_odd_texts, "/entry/result"),
+        (_unnamed_type, "/z"),
+        (_subentry, "/entry/proc/vol"),
+        (_signal_as_bytes, "/entry/result/data"),
     ],
 )
 def test_choice(tmp_path: Path, make: Callable[[h5py.File], None], path: str) -> None:
@@ -115,6 +172,42 @@ def test_what_is_to_be_shown_is_not_there(tmp_path: Path, link: Any) -> None:
     where = "lies in gone.h5, which is not there" if isinstance(link, h5py.ExternalLink) else "there is nothing at"
     with pytest.raises(UserError, match=where):
         open_volume(tmp_path / "v.nxs")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_absolute_path_in_a_file_that_is_linked_to(tmp_path: Path, own: bool) -> None:
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        file["entry/data"], file["entry"].attrs["default"] = DATA, "/entry/data"
+    with h5py.File(tmp_path / "master.nxs", "w") as file:
+        file["scan"], file.attrs["default"] = h5py.ExternalLink("part.h5", "/entry"), "scan"
+        if own:
+            file["entry/data"] = OTHER
+    if own:  # two volumes, and nobody says which
+        with pytest.raises(UserError, match="2 volumes"):
+            open_volume(tmp_path / "master.nxs")
+    else:
+        assert chosen(tmp_path / "master.nxs") == "/scan/data"
+
+
+@pytest.mark.parametrize("name", ["corrected", "flat_corrected", "direct_projections", "records"])
+def test_projections_whatever_their_name(tmp_path: Path, name: str) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file[f"process/{name}"], file["process/theta"] = OTHER, np.zeros(9)
+    with pytest.raises(UserError, match="holds projections"):
+        open_volume(tmp_path / "v.h5")
+    for volume in ("recon_1", "vol/rec", "Reconstruction/data"):
+        with h5py.File(tmp_path / "v.h5", "a") as file:
+            file[f"process/{volume}"] = DATA
+        assert chosen(tmp_path / "v.h5") == f"/process/{volume}"
+        with h5py.File(tmp_path / "v.h5", "a") as file:
+            del file[f"process/{volume}"]
+
+
+def test_projections_by_their_axes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["entry/data"], file["entry"].attrs["axes"] = DATA, ["rotation_angle", "detector_y", "detector_x"]
+    with pytest.raises(UserError, match="holds projections"):
+        open_volume(tmp_path / "v.h5")
 
 
 def test_a_default_that_leads_in_a_circle(tmp_path: Path) -> None:

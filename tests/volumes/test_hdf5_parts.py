@@ -113,3 +113,46 @@ def test_a_source_in_the_same_file(tmp_path: Path) -> None:
         del file["kept/data"]
     with pytest.raises(UserError, match="there is no dataset kept/data"):
         open_volume(tmp_path / "v.h5" / "shown")
+
+
+def test_files_of_any_number(tmp_path: Path) -> None:
+    for n in range(2):
+        raw(tmp_path / f"part{n}.h5")
+    layout = h5py.VirtualLayout((40, 12, 14), DATA.dtype, maxshape=(None, 12, 14))
+    for n in range(2):
+        layout[20 * n : 20 * (n + 1)] = h5py.VirtualSource(f"part{n}.h5", "data", DATA.shape)
+    space = h5py.h5s.create_simple((20, 12, 14), (h5py.h5s.UNLIMITED, 12, 14))
+    virtual = h5py.h5s.create_simple((40, 12, 14), (h5py.h5s.UNLIMITED, 12, 14))
+    virtual.select_hyperslab((0, 0, 0), (h5py.h5s.UNLIMITED, 1, 1), (20, 12, 14), (20, 12, 14))
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_virtual(virtual, b"part%b.h5", b"data", space)
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        whole = h5py.h5s.create_simple((40, 12, 14), (h5py.h5s.UNLIMITED, 12, 14))
+        h5py.h5d.create(file.id, b"data", h5py.h5t.NATIVE_UINT16, whole, settings)
+    with h5py.File(tmp_path / "v.h5") as file:
+        expected = file["data"][()]
+    volume = open_volume(tmp_path / "v.h5")
+    np.testing.assert_array_equal(np.asarray(volume.data), expected)
+    np.testing.assert_array_equal(expected[:20], DATA)
+
+
+def test_files_that_take_voxels_from_one_another(tmp_path: Path) -> None:
+    joined(tmp_path / "a.h5", "b.h5")
+    joined(tmp_path / "b.h5", "a.h5")
+    assert open_volume(tmp_path / "a.h5").shape == DATA.shape
+
+
+def test_files_without_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    DATA[:10].tofile("first.raw")
+    DATA[10:].tofile("second.raw")
+    with h5py.File("v.h5", "w") as file:
+        half = DATA.nbytes // 2
+        file.create_dataset("data", DATA.shape, DATA.dtype, external=[("first.raw", 0, half), ("second.raw", 0, half)])
+    np.testing.assert_array_equal(np.asarray(open_volume("v.h5").data), DATA)
+    DATA[10:15].tofile("second.raw")
+    with pytest.raises(UserError, match=r"v\.h5: its dataset /data takes voxels from second\.raw, which is cut short"):
+        open_volume("v.h5")
+    (tmp_path / "first.raw").unlink()
+    with pytest.raises(UserError, match=r"takes voxels from first\.raw, which is not there; copy that, too"):
+        open_volume("v.h5")

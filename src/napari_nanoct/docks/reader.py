@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.formats import HDF5, inside_hdf5
 
 if TYPE_CHECKING:
@@ -37,9 +38,14 @@ def read(path: str) -> list[LayerData]:
 
     file, _ = inside_hdf5(Path(path))
     paths = volume_paths(Path(path)) if file.suffix.lower() in HDF5 and file.is_file() else [Path(path)]
-    layers = []
+    layers: list[LayerData] = []
     for one in paths:
-        volume = open_volume(one)
+        try:
+            volume = open_volume(one)
+        except UserError:
+            if len(paths) == 1 or (one == paths[-1] and not layers):
+                raise
+            continue  # the others can be seen
         limits = intensity_range(volume)
         name = volume.name if len(paths) == 1 else f"{volume.name} {one.relative_to(file).as_posix()}"
         layers.append(layer_data(volume, name=name, contrast_limits=(limits.low, limits.high)))

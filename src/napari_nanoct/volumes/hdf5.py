@@ -51,8 +51,8 @@ class Hdf5Slices:
         if lost := [source for source in self.sources if not source.is_file()]:
             raise UserError(f"{self.file}: it takes voxels from {lost[0]}, which is no longer there; put it back.")
         with naming(self.file), opened(self.file) as root:
-            dataset = root[self.name]
-            if (dataset.shape, dataset.dtype) != (self.stored, self.dtype):
+            dataset = root.get(self.name)
+            if [getattr(dataset, part, None) for part in ("shape", "dtype")] != [self.stored, self.dtype]:
                 raise UserError(f"its dataset {self.name} has changed since it was opened; open it anew")
             block = np.asarray(dataset[tuple(key)])
         kept = [axis for axis in self.axes if axis is not None]

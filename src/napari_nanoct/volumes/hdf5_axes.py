@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import h5py
 import numpy as np
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.geometry import Geometry
-from napari_nanoct.volumes.hdf5_find import Found, text
+from napari_nanoct.volumes.hdf5_node import COMPLAINTS, Found, attribute, axis_names, text
 from napari_nanoct.volumes.units import SYMBOLS, convert, unit_name
 
 Axes = tuple[int | None, int, int]
@@ -18,28 +16,11 @@ Axes = tuple[int | None, int, int]
 IRREGULAR = 1e-2
 """How far the steps of an axis may differ, as a share of a step."""
 
-SAVU = ("voxel_x", "voxel_y", "voxel_z")
-"""Axes by Savu, which counts y from slice to slice."""
+SAVU = {"voxel_y": "z", "voxel_x": "y", "voxel_z": "x"}
+"""Axes of Savu, which counts y from slice to slice."""
 
 NABU = ("voxel_size_cm", "pixel_size_cm")
 """What tomoscan writes, which nabu and tomwer use, in ``configuration`` beside ``results/data``."""
-
-
-def axis_names(one: Found) -> list[str]:
-    """Names of a dataset's axes, in lower case: by NeXus, or ilastik's tags; none where they are not told for each."""
-    tags = text(one.data.attrs.get("axistags", ""))
-    if tags:
-        try:
-            names = [str(axis["key"]) for axis in json.loads(tags)["axes"]]
-        except (ValueError, LookupError, TypeError):
-            names = []
-    else:
-        told = one.group.attrs.get("axes", one.data.attrs.get("axes", ""))
-        if isinstance(told, np.ndarray) and told.size > 1:
-            names = [text(name) for name in told]
-        else:  # as NeXus wrote them at first
-            names = text(told).strip("[] ").replace(",", ":").split(":")
-    return [name.strip().lower() for name in names] if len(names) == one.data.ndim else []
 
 
 def axes(one: Found) -> Axes:
@@ -50,21 +31,17 @@ def axes(one: Found) -> Axes:
     UserError
         If there are more axes than that.
     """
-    names, shape = axis_names(one), one.data.shape
-    if sorted(names) == sorted(SAVU):
-        z = names.index(SAVU[1])
-        y, x = (axis for axis in range(3) if axis != z)
-        return (z, y, x)
-    detector = one.group.get("data_dims/detector_x_y")
-    if isinstance(detector, h5py.Dataset) and one.data.ndim == 3 and shape[1] == int(detector[1]) != shape[0]:
+    shape = one.data.shape
+    names = [SAVU.get(name, name) for name in axis_names(one)]
+    if _is_of_httomo(one):
         return (1, 0, 2)
     if "y" in names and "x" in names:
         y, x = names.index("y"), names.index("x")
+        if "c" in names and (channels := shape[names.index("c")]) > 1:
+            raise UserError(f"its dataset {one.name} has {channels} channels; save one of them")
         others = [axis for axis in range(one.data.ndim) if axis not in (y, x)]
         more = [axis for axis in others if shape[axis] > 1]
-        if "c" in names and shape[names.index("c")] > 1:
-            raise UserError(f"its dataset {one.name} has {shape[names.index('c')]} channels; save one of them")
-        kept = [names.index("z")] if "z" in names else more[:1]
+        kept = [names.index("z")] if "z" in names else more[:1] or others[:1]
         if set(more) <= set(kept):
             return (kept[0] if kept else None, y, x)
     else:
@@ -75,6 +52,13 @@ def axes(one: Found) -> Axes:
         if len(kept) in (2, 3):
             return (kept[0] if len(kept) == 3 else None, kept[-2], kept[-1])
     raise UserError(f"its dataset {one.name} has {one.data.ndim} dimensions {shape}; save one (z, y, x) volume of it")
+
+
+def _is_of_httomo(one: Found) -> bool:
+    """Whether it is a result of httomo, (x, slice, x); its projections are laid (angle, slice, x)."""
+    angles, shape = one.group.get("angles"), one.data.shape
+    known = one.data.ndim == 3 and isinstance(one.group.get("data_dims/detector_x_y"), h5py.Dataset)
+    return known and shape[0] == shape[2] and getattr(angles, "size", None) != shape[0]
 
 
 def geometry(one: Found, places: Axes) -> tuple[Geometry, tuple[str, ...]]:
@@ -90,7 +74,7 @@ def geometry(one: Found, places: Axes) -> tuple[Geometry, tuple[str, ...]]:
     for read in (_coordinates, _element_size, _nabu):
         try:
             stated = read(one, places)
-        except (UserError, ValueError, TypeError, LookupError, OSError):
+        except (UserError, LookupError, *COMPLAINTS):
             continue
         if stated is not None:
             return stated
@@ -122,7 +106,7 @@ def _coordinates(one: Found, places: Axes) -> tuple[Geometry, tuple[str, ...]] |
 
 def _steps(place: h5py.Dataset, count: int) -> tuple[float, float, str]:
     """Step, first value and unit of an axis; a ValueError where it is not evenly spaced, or has no unit of length."""
-    values, unit = np.asarray(place[()], float), unit_name(text(place.attrs.get("units", "")))
+    values, unit = np.asarray(place[()], float), unit_name(text(attribute(place, "units")))
     if values.shape != (count,) or unit == "pixel":
         raise ValueError(place.name)
     step = (values[-1] - values[0]) / (count - 1)

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import h5py
-import numpy as np
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.volumes.hdf5_node import COMPLAINTS, Found, attribute, axis_names, is_signal, text
 
-ANGLES = {"theta", "angles", "rotation_angle", "image_key"}
-"""What stands beside projections, one value for each (DXchange, httomo, NXtomo)."""
+ANGLES = {"theta", "angle", "angles", "rot", "rotation_angle", "image_key"}
+"""What stands beside projections, one value for each (DXchange, httomo, bliss, NXtomo), or is their first axis."""
 
 FLATS = {"white", "flat", "dark"}
-"""Last words of the names of pictures without a sample."""
+"""First or last words of the names of pictures without a sample."""
+
+RECONSTRUCTED = re.compile(r"(?<![a-z])rec(on(struct\w*|s)?)?(?![a-z])")
+"""Part of a path that leads to no projections, whatever stands beside it."""
 
 STEPS = 8
 """More groups than lead to what NeXus says to show: a file that leads in a circle."""
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A dataset, its path from ``/``, and the group by which that leads to it: the dataset may lie in another file."""
-
-    name: str
-    group: h5py.Group
-    data: h5py.Dataset
-
-    @property
-    def is_grey(self) -> bool:
-        """Whether it holds numbers; without a shape it is a place for nothing."""
-        return self.data.shape is not None and self.data.dtype.kind in "iufb"
-
-    @property
-    def long_axes(self) -> int:
-        """How many axes are longer than 1, if it holds grey values; else 0."""
-        return sum(n > 1 for n in self.data.shape) if self.is_grey else 0
-
-
-def text(value: Any) -> str:
-    """An attribute as text, in any of the ways that programs write one; "" if it is none."""
-    value = value.flat[0] if isinstance(value, np.ndarray) and value.size else value
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value.decode("latin-1")
-    return value if isinstance(value, str) else ""
 
 
 def volumes(root: h5py.File, part: str) -> list[Found]:
@@ -75,26 +48,29 @@ def volumes(root: h5py.File, part: str) -> list[Found]:
     if isinstance(node, h5py.Dataset):
         one = Found(part, root[part.rpartition("/")[0] or "/"], node)
         if not one.is_grey:
-            raise UserError(f"{part} holds no grey values ({node.dtype}); name a volume of numbers")
+            raise UserError(f"{part} holds no grey values; name a volume of numbers")
         return [one]
     if not isinstance(node, h5py.Group):
         raise UserError(f"{part} is no dataset; name a volume of numbers")
-    shown = default(node, part)
-    if shown and shown.long_axes == 3 and not are_projections(root, shown):
-        return [shown]
-    found = list(walk(node, part))
-    stacks = [one for one in found if one.long_axes == 3]
-    kept = [one for one in stacks if not are_projections(root, one)]
-    if stacks and not kept:
-        name = stacks[0].name
+    shown = default(root, node, part)
+    found = by_identity(shown, walk(node, part))
+    stacks = [names for names in found if names[0].long_axes == 3]
+    kept = [names[0] for names in stacks if not any(are_projections(root, one) for one in names)]
+    proper = [one for one in kept if not is_flat(one)]
+    if stacks and not proper and len(kept) < len(stacks):
+        name = next(names[0].name for names in stacks if names[0] not in kept)
         raise UserError(
             f"its dataset {name} holds projections, not a reconstruction; open what was reconstructed from them "
             f"(or these, by the path of the file and then {name})"
         )
-    kept = kept or ([shown] if shown else [one for one in found if one.long_axes == 2])
+    kept = proper or kept or [names[0] for names in found if names[0].long_axes == 2]
     if not kept:
-        more = next((f"; its dataset {one.name} has shape {one.data.shape}" for one in found if one.long_axes), "")
+        more = next(
+            (f"; its dataset {one.name} has shape {one.data.shape}" for (one, *_) in found if one.long_axes), ""
+        )
         raise UserError(f"it holds no volume (z, y, x) of grey values{more}; check that it is a reconstruction")
+    if shown in kept:
+        return [shown]
     signals = [one for one in kept if is_signal(one)]
     return signals if len(signals) == 1 else kept
 
@@ -103,10 +79,10 @@ def member(group: h5py.Group, name: str, path: str) -> Any:
     """What a group holds by a name, which leads to `path`; a sentence where it cannot be had."""
     try:
         return group[name]
-    except (KeyError, OSError, RuntimeError) as error:
+    except COMPLAINTS as error:
         try:
             link = group.get(name, getlink=True)
-        except (KeyError, OSError, RuntimeError):
+        except COMPLAINTS:
             link = None
         if isinstance(link, h5py.ExternalLink):
             raise UserError(
@@ -115,23 +91,24 @@ def member(group: h5py.Group, name: str, path: str) -> Any:
         raise UserError(f"there is nothing at {path}; name a dataset that there is") from error
 
 
-def default(group: h5py.Group, path: str) -> Found | None:
+def default(root: h5py.File, group: h5py.Group, path: str) -> Found | None:
     """The dataset that NeXus says to show: by ``default`` from group to group, then by ``signal``."""
     for _ in range(STEPS):
-        step = text(group.attrs.get("default", "")) or text(group.attrs.get("signal", ""))
+        step = text(attribute(group, "default")) or text(attribute(group, "signal"))
         if not step:
             return None
         path = step if step.startswith("/") else f"{path}/{step}"
         node = member(group, step, path)
-        if isinstance(node, h5py.Dataset):
-            one = Found(path, group.file[step.rpartition("/")[0]] if step.startswith("/") else group, node)
-            return one if one.long_axes in (2, 3) else None
+        if not isinstance(node, h5py.Group):
+            # from a file that is linked to, an absolute path is that file's own
+            same = isinstance(node, h5py.Dataset) and root.get(path) == node
+            return Found(path, root[path.rpartition("/")[0] or "/"], node) if same else None
         group = node
     return None
 
 
 def walk(group: h5py.Group, path: str) -> Iterator[Found]:
-    """The datasets of a group and of the groups in it, each once, also in files that it links to.
+    """The datasets of a group and of the groups in it, also in files that it links to; each group once.
 
     What cannot be opened is left aside: a broken link is no volume.
     """
@@ -141,17 +118,25 @@ def walk(group: h5py.Group, path: str) -> Iterator[Found]:
         group, name, path = stack.pop()
         try:
             node = group[name]
-            if not isinstance(node, h5py.Dataset | h5py.Group) or (known := _identity(node)) in seen:
-                continue
-            seen.add(known)
-            if isinstance(node, h5py.Group):
-                stack += [(node, name, f"{path}/{name}") for name in reversed(list(node))]
-                continue
-            one = Found(path, group, node)
-            one.long_axes  # noqa: B018, a type that NumPy has not is left aside, too
-        except (KeyError, OSError, RuntimeError, TypeError, ValueError):
+        except COMPLAINTS:
             continue
-        yield one
+        if isinstance(node, h5py.Dataset):
+            yield Found(path, group, node)
+        elif isinstance(node, h5py.Group) and (known := _identity(node)) not in seen:
+            seen.add(known)
+            stack += [(node, name, f"{path}/{name}") for name in reversed(list(node))]
+
+
+def by_identity(shown: Found | None, found: Iterable[Found]) -> list[list[Found]]:
+    """Datasets of grey values, each with all its names: first what is to be shown, else that of which more is said."""
+    groups: dict[tuple[int, int], list[Found]] = {}
+    for one in found if shown is None else (shown, *found):
+        if one.is_grey:
+            groups.setdefault(_identity(one.data), []).append(one)
+    return [
+        sorted(names, key=lambda one: (one is not shown, not is_signal(one), not axis_names(one)))
+        for names in groups.values()
+    ]
 
 
 def _identity(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
@@ -160,22 +145,25 @@ def _identity(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
     return info.fileno, info.addr
 
 
-def is_signal(one: Found) -> bool:
-    """Whether NeXus names the dataset as what its group is about, in today's way or in the first one."""
-    named = text(one.group.attrs.get("signal", ""))
-    return named == one.name.rpartition("/")[2] or text(str(one.data.attrs.get("signal", ""))) == "1"
+def is_flat(one: Found) -> bool:
+    """Whether the name is that of pictures without a sample."""
+    words = [word.removesuffix("s") for word in re.findall("[a-z]+", one.own_name.lower())] or [""]
+    return bool(FLATS & {words[0], words[-1]})
 
 
 def are_projections(root: h5py.File, one: Found) -> bool:
-    """Whether a stack is not reconstructed: beside its angles, in a raw file by NeXus, or pictures without a sample."""
-    name = one.name.rpartition("/")[2].lower()
-    if "rec" in name:
+    """Whether a stack is not reconstructed: an axis is of angles, or these stand beside it, or it is raw by NeXus."""
+    if RECONSTRUCTED.search(one.name.lower()):
         return False
-    if name.removesuffix("s").rpartition("_")[2] in FLATS:
+    beside = (one.group.get(name) for name in one.group if name.lower() in ANGLES)
+    if any(getattr(values, "size", None) == one.data.shape[0] for values in beside) or ANGLES & set(axis_names(one)):
         return True
-    for beside in (key for key in one.group if key.lower() in ANGLES):
-        if getattr(one.group.get(beside), "size", None) == one.data.shape[0]:
-            return True
     above = one.name.split("/")
-    entries = (root.get("/".join(above[:n]) + "/definition") for n in range(1, len(above)))
-    return any(text(entry[()]) == "NXtomo" for entry in entries if isinstance(entry, h5py.Dataset))
+    for n in range(len(above) - 1, 0, -1):
+        entry = root.get("/".join([*above[:n], "definition"]))
+        if isinstance(entry, h5py.Dataset) and entry.shape is not None:
+            try:
+                return text(entry[()]) == "NXtomo"
+            except COMPLAINTS:
+                return False
+    return False

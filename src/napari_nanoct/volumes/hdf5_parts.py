@@ -11,7 +11,9 @@ from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.formats import naming
 
 
-def check_written(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def check_written(
+    data: h5py.Dataset, name: str, above: tuple[Path, ...] = ()
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Refuse a dataset that nothing was written to, or that takes voxels from what is not there.
 
     Parameters
@@ -19,6 +21,8 @@ def check_written(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tupl
     data : h5py.Dataset
     name : str
         What to call it.
+    above : tuple of Path
+        Files that take voxels from it.
 
     Returns
     -------
@@ -32,9 +36,9 @@ def check_written(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tupl
     UserError
     """
     if data.is_virtual:
-        return _check_sources(data, name)
+        return _check_sources(data, name, above)
     if data.external:
-        return (), ()
+        return _check_raw(data, name), ()
     if data.id.get_storage_size() == 0 and data.size:
         raise UserError(f"nothing was ever written to its dataset {name}; reconstruct the volume again")
     if not data.chunks:
@@ -45,7 +49,17 @@ def check_written(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tupl
     return (), (note,) if lost > 0 else ()
 
 
-def _check_sources(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _check_raw(data: h5py.Dataset, name: str) -> tuple[Path, ...]:
+    """Look at the files without a format that a dataset consists of: HDF5 finds them from the working folder."""
+    files = [(Path(file), offset, size) for file, offset, size in data.external]
+    if lost := [file for file, *_ in files if not file.is_file()]:
+        raise UserError(f"its dataset {name} takes voxels from {lost[0]}, which is not there; copy that, too")
+    if sum(max(0, min(size, file.stat().st_size - offset)) for file, offset, size in files) < data.nbytes:
+        raise UserError(f"its dataset {name} takes voxels from {files[-1][0]}, which is cut short; copy that again")
+    return tuple(file.absolute() for file, *_ in files)
+
+
+def _check_sources(data: h5py.Dataset, name: str, above: tuple[Path, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Look at each dataset that a virtual one consists of, which may be virtual, too."""
     from napari_nanoct.volumes.hdf5 import opened
 
@@ -65,13 +79,16 @@ def _check_sources(data: h5py.Dataset, name: str) -> tuple[tuple[Path, ...], tup
             node = root.get(part)
             if not isinstance(node, h5py.Dataset):
                 raise UserError(f"there is no dataset {part}, which {here.name}{name} takes voxels from; copy it again")
-            if place == here and node == data:
+            if node == data or place in above:  # files that take voxels from one another
                 continue
-            more, said = check_written(node, part)
+            more, said = check_written(node, part, (*above, here))
             files |= dict.fromkeys(more)
             notes += [f"{place.name}: {one}" for one in said]
-    taken = sum(part.vspace.get_select_npoints() for part in maps if part.vspace.get_select_npoints() > 0)
-    if parts and taken < data.size:
+    try:
+        taken = sum(part.vspace.get_select_npoints() for part in maps)
+    except RuntimeError:  # a file for each of any number of slices: as long as there are files
+        taken = data.size
+    if taken < data.size:
         notes.append(f"{1 - taken / data.size:.1%} of {name} is taken from no file, and reads as {data.fillvalue}")
     return tuple(files), tuple(notes)
 
