@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes import Geometry, Volume, open_volume
-from napari_nanoct.volumes.formats import inside_hdf5, without_ending
+from napari_nanoct.volumes.formats import on_disk, without_ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +163,7 @@ def layer_file(volume: Volume) -> str | None:
     The file must have the layer's shape and dtype and the same values in its first, middle and last slice: a layer
     keeps its file's path also after its data was replaced. Reads those slices, so call it in a thread.
     """
-    if volume.source == "array" or not inside_hdf5(Path(volume.source))[0].exists():
+    if volume.source == "array" or not on_disk(volume.source).exists():
         return None
     try:
         stored = open_volume(volume.source)
@@ -277,7 +277,7 @@ def look(layer: Image) -> dict[str, Any]:
 def suggested_output(layer: Image, ending: str) -> str:
     """Return a path for a result: beside the layer's file if that is possible, else in the home folder."""
     source = layer.metadata.get("source") or layer.source.path
-    place = inside_hdf5(Path(source))[0] if source else Path()
+    place = on_disk(source) if source else Path()
     known = source not in (None, "array") and place.exists() and os.access(place.parent, os.W_OK)
     name = without_ending(place.name if known else layer.name)
     name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "layer"

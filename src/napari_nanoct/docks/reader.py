@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.volumes.formats import HDF5, inside_hdf5
+from napari_nanoct.volumes.formats import HDF5, on_disk
 
 if TYPE_CHECKING:
     from napari_nanoct.volumes import Volume
@@ -21,7 +21,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     """Return the reader if this is one tomogram: a file or a folder of a known kind; it is not opened yet."""
     if not isinstance(path, str):
         return None
-    place, _ = inside_hdf5(Path(path))
+    place = Path(path)
     if place.suffix.lower() in SUFFIXES:
         return read
     if place.is_dir() and any(entry.suffix.lower() in (".tif", ".tiff") for entry in place.iterdir()):
@@ -34,16 +34,19 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 def read(path: str) -> list[LayerData]:
     """Open the tomogram as one lazy image layer; of an HDF5 file that does not say what to show, every volume."""
     from napari_nanoct.volumes import intensity_range, open_volume
-    from napari_nanoct.volumes.hdf5 import volume_paths
 
-    file, _ = inside_hdf5(Path(path))
-    paths = volume_paths(Path(path)) if file.suffix.lower() in HDF5 and file.is_file() else [Path(path)]
+    file = on_disk(path)
+    paths = [Path(path)]
+    if file.suffix.lower() in HDF5 and file.is_file():
+        from napari_nanoct.volumes.hdf5 import volume_paths
+
+        paths = volume_paths(Path(path))
     layers: list[LayerData] = []
     for one in paths:
         try:
             volume = open_volume(one)
         except UserError:
-            if len(paths) == 1 or (one == paths[-1] and not layers):
+            if one == paths[-1] and not layers:
                 raise
             continue  # the others can be seen
         limits = intensity_range(volume)

@@ -276,9 +276,9 @@ def overlay(pair: SlicePair) -> NDArray[np.uint8]:
 
 def _scan(source: Source) -> Scan:
     from napari_nanoct.volumes import IntensityRange, fingerprint, open_volume
-    from napari_nanoct.volumes.formats import inside_hdf5
+    from napari_nanoct.volumes.formats import on_disk
 
-    if not inside_hdf5(Path(source.path))[0].exists():
+    if not on_disk(source.path).exists():
         raise UserError(f"{source.path} is gone; put it back, or pair anew with 'nanoct pair'.")
     volume = open_volume(source.path)
     if fingerprint(volume) != source.fingerprint:

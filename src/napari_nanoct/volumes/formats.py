@@ -21,17 +21,22 @@ FORMATS = (
 )
 """What is read, in words."""
 
+DAMAGED = "it is damaged or cut short; copy it again from where it came"
+
 TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx", ".nexus")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a format's reader found: lazy (z, y, x) levels, the finest first, their geometry and other metadata."""
+    """What a format's reader found: lazy (z, y, x) levels, the finest first, their geometry, other metadata,
+    and the path inside the file, from ``/``, where it holds more than a volume.
+    """
 
     levels: tuple[da.Array, ...]
     geometry: Geometry = field(default_factory=Geometry)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
 
 
 @contextmanager
@@ -58,6 +63,11 @@ def inside_hdf5(path: Path) -> tuple[Path, str]:
             part = path.relative_to(file).as_posix()
             return file, "" if part == "." else f"/{part}"
     return path, ""
+
+
+def on_disk(source: str | Path) -> Path:
+    """The file or folder of a source, which may name a dataset inside that file."""
+    return inside_hdf5(Path(source))[0]
 
 
 def without_ending(name: str) -> str:

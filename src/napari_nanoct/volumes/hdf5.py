@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_nanoct.errors import UserError
+from napari_nanoct.volumes import hdf5_axes, hdf5_find, hdf5_parts
 from napari_nanoct.volumes.formats import Opened, inside_hdf5, naming
+from napari_nanoct.volumes.hdf5_file import opened
 from napari_nanoct.volumes.lazy import lazy_slices
 from napari_nanoct.volumes.volume import Shape
 
-if TYPE_CHECKING:
-    import h5py
-    from numpy.typing import NDArray
-
-    from napari_nanoct.volumes.hdf5_axes import Axes
-
 NAMED = 6
 """How many of its volumes a sentence names, and a viewer opens at once."""
-
-DAMAGED = "it is damaged or cut short; copy it again from where it came"
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Hdf5Slices:
     name: str
     shape: Shape
     dtype: np.dtype[Any]
-    axes: Axes
+    axes: hdf5_axes.Axes
     stored: tuple[int, ...]
     sources: tuple[Path, ...]
 
@@ -60,46 +51,8 @@ class Hdf5Slices:
         return block if z is not None else block[None][start:stop]
 
 
-@contextmanager
-def opened(file: Path) -> Iterator[h5py.File]:
-    """An HDF5 file, with the compressions of the field; what HDF5 complains of is a sentence."""
-    import h5py
-    import hdf5plugin  # noqa: F401, makes Blosc, LZ4, Zstandard and bit-shuffle known to HDF5
-
-    try:
-        try:
-            root = h5py.File(file, "r")
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-            root = h5py.File(file, "r", locking=False)  # a disk without locks; nothing is written here
-        with root:
-            yield root
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises for what HDF5 complains of
-        raise UserError(_complaint(error)) from error
-
-
-def _complaint(error: Exception) -> str:
-    said = str(error)
-    if isinstance(error, FileNotFoundError | PermissionError):
-        return f"it cannot be read ({os.strerror(error.errno or 0)}); check that it is there and yours to read"
-    if "unable to lock" in said or "already open" in said:
-        return "it is being written by another program; wait until that has closed it (after a crash: h5clear -s)"
-    if "signature not found" in said:
-        return "it is no HDF5 file; check what it is"
-    if "filter" in said or "plugin" in said:
-        return f"its compression is not known, or its data are damaged ({said}); save it again, as with gzip or Blosc"
-    return DAMAGED
-
-
-def open_hdf5(path: Path) -> tuple[Opened, str]:
-    """Open the volume of an HDF5 file, or the one that a path into it names (``scan.h5/entry/data``).
-
-    Returns
-    -------
-    Opened
-    str
-        Path of the dataset in the file, from ``/``.
+def open_hdf5(file: Path, part: str) -> Opened:
+    """Open the volume of an HDF5 file, or the one that a path in it names (``/entry/data``); "" where none does.
 
     Raises
     ------
@@ -107,9 +60,6 @@ def open_hdf5(path: Path) -> tuple[Opened, str]:
         If there is none, or more than one and the file does not say which to show; if what it holds are projections;
         or if the file, or one that it takes voxels from, is damaged or missing.
     """
-    from napari_nanoct.volumes import hdf5_axes, hdf5_find, hdf5_parts
-
-    file, part = inside_hdf5(path)
     with opened(file) as root:
         found = hdf5_find.volumes(root, part)
         if len(found) > 1:
@@ -124,13 +74,11 @@ def open_hdf5(path: Path) -> tuple[Opened, str]:
         geometry, assumed = hdf5_axes.geometry(one, axes)
         reader = Hdf5Slices(file, one.name, (z, y, x), one.data.dtype, axes, one.data.shape, sources)
     metadata = {"assumed": (*notes, *assumed)} if notes or assumed else {}
-    return Opened((lazy_slices(reader),), geometry, metadata), one.name
+    return Opened((lazy_slices(reader),), geometry, metadata, one.name)
 
 
 def volume_paths(path: Path) -> list[Path]:
     """The volumes that a viewer shows of an HDF5 file: the one that it says to show, or else all, if they are few."""
-    from napari_nanoct.volumes import hdf5_find
-
     file, part = inside_hdf5(path)
     with naming(path), opened(file) as root:
         names = [one.name for one in hdf5_find.volumes(root, part)]

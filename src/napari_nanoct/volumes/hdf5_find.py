@@ -135,6 +135,8 @@ def by_identity(shown: Found | None, found: Iterable[Found]) -> list[list[Found]
             groups.setdefault(_identity(one.data), []).append(one)
     return [
         sorted(names, key=lambda one: (one is not shown, not is_signal(one), not axis_names(one)))
+        if len(names) > 1
+        else names
         for names in groups.values()
     ]
 

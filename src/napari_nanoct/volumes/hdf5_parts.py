@@ -9,6 +9,7 @@ import h5py
 
 from napari_nanoct.errors import UserError
 from napari_nanoct.volumes.formats import naming
+from napari_nanoct.volumes.hdf5_file import opened
 
 
 def check_written(
@@ -61,8 +62,6 @@ def _check_raw(data: h5py.Dataset, name: str) -> tuple[Path, ...]:
 
 def _check_sources(data: h5py.Dataset, name: str, above: tuple[Path, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Look at each dataset that a virtual one consists of, which may be virtual, too."""
-    from napari_nanoct.volumes.hdf5 import opened
-
     here = Path(data.file.filename)
     maps = data.virtual_sources()
     parts = dict.fromkeys((part.file_name, part.dset_name) for part in maps if "%" not in part.file_name)

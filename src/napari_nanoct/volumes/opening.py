@@ -50,36 +50,36 @@ def open_volume(
         If there is nothing there, or something that is not a volume: one sentence that names the file and the way out.
     """
     path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
+    file, part = inside_hdf5(path) if path else (Path(), "")
     with naming(path or "The array"):
-        opened, where = _open_path(path) if path else (_open_array(source), "array")
+        opened = _open_path(file, part) if path else _open_array(source)
         geometry = _overridden(opened.geometry, voxel_size, unit)
-    name = without_ending(os.path.basename(os.path.abspath(inside_hdf5(path)[0]))) if path else "array"
+    name = without_ending(os.path.basename(os.path.abspath(file))) if path else "array"
+    where = f"{file}{opened.part}" if path else "array"
     return Volume(opened.levels[0], geometry, where, name, opened.levels, opened.metadata)
 
 
-def _open_path(path: Path) -> tuple[Opened, str]:
-    """What a path leads to, and the path by which to find the same again."""
+def _open_path(file: Path, part: str) -> Opened:
+    """A file or folder, or a part of an HDF5 file."""
     from napari_nanoct.volumes import lazy
 
-    file, _ = inside_hdf5(path)
     suffix = file.suffix.lower()
     if not os.path.exists(file):
         raise UserError("there is no such file or folder; check the path")
     if file.is_dir():
         from napari_nanoct.volumes import omezarr_read, tiff
 
-        return omezarr_read.open_zarr(file) if omezarr_read.is_zarr(file) else tiff.open_folder(file), str(file)
+        return omezarr_read.open_zarr(file) if omezarr_read.is_zarr(file) else tiff.open_folder(file)
     if suffix in HDF5:
         from napari_nanoct.volumes import hdf5
 
-        opened, part = hdf5.open_hdf5(path)
-        return opened, f"{file}{part}"
+        return hdf5.open_hdf5(file, part)
     if suffix == ".npy":
-        return Opened((lazy.open_npy(file),)), str(file)
+        return Opened((lazy.open_npy(file),))
     if suffix in TIFF:
         from napari_nanoct.volumes import tiff
 
-        return tiff.open_file(file), str(file)
+        return tiff.open_file(file)
     raise UserError(f"this format is not read; these are: {FORMATS}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.volumes.formats import inside_hdf5
+from napari_nanoct.volumes.formats import on_disk
 from napari_nanoct.volumes.owner import is_writing
 from napari_nanoct.volumes.zarr_folder import is_zarr_folder, is_zarr_volume, zarr_attributes
 
@@ -85,7 +85,7 @@ def check_output(output: Path, inputs: Iterable[str], overwrite: bool) -> None:
     for source in dict.fromkeys(inputs):
         if source in ("", "array"):
             continue
-        there = inside_hdf5(Path(source).expanduser())[0].resolve()
+        there = on_disk(Path(source).expanduser()).resolve()
         if _same(there, here):
             raise UserError(f"{output} is the input itself; choose another output")
         if there.is_dir() and any(_same(there, folder) for folder in here.parents):

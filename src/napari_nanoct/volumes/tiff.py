@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_nanoct.errors import UserError
-from napari_nanoct.volumes.formats import TIFF, Opened, naming
+from napari_nanoct.volumes.formats import DAMAGED, TIFF, Opened, naming
 from napari_nanoct.volumes.geometry import Geometry
 from napari_nanoct.volumes.lazy import lazy_slices
 from napari_nanoct.volumes.sequence import check_sequence, natural_key
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 7
 """What ImageJ shows at most; more are slices, which some programs write as channels for want of a name."""
-
-DAMAGED = "it is damaged or cut short; copy it again from where it came"
 
 
 @dataclass(frozen=True)
